@@ -1,0 +1,82 @@
+"""The first loop of a new installation: from the real sources if they can be reached, else from the bundled sample."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from digests.editions import open_date, publish_now
+from digests.models import Edition
+from papers.fetching import can_connect
+from papers.ingest import Visit, fetch_policy, visit_source
+from papers.models import Source, SourceState
+from papers.sample.server import SAMPLE_PATHS
+
+CONNECT_SECONDS = 5.0
+SAMPLE_NAMES = {"arxiv": "Sample (arXiv’s format)", "hf": "Sample (Hugging Face’s format)"}
+
+
+def first_loop(*, sample_url: str, now: dt.datetime, say: Callable[[str], None]) -> Edition | None:
+    """Fetch, store, and publish the first edition. Does nothing where an edition was ever shown. Safe to run twice."""
+    point_sample_at(sample_url)
+    if shown := Edition.objects.shown().first():
+        return shown
+    if settings.OFFLINE or not _is_online():
+        say("No connection to the sources: using the bundled sample papers.")
+        visits = visit_all(Source.objects.filter(is_sample=True), now=now, say=say)
+    else:
+        visits = visit_all(Source.objects.filter(is_sample=False).exclude(state=SourceState.OFF), now=now, say=say)
+        if not any(visit.report.entries for visit in visits):
+            say("The sources have nothing to show now: using the bundled sample papers.")
+            visits += visit_all(Source.objects.filter(is_sample=True), now=now, say=say)
+    published = publish_now(date=first_date(now), now=now + dt.timedelta(seconds=1))
+    if published.edition:
+        say(f"Published the edition of {published.edition.date} with {published.edition.entries.count()} papers.")
+    else:
+        say(published.reason)
+    return published.edition
+
+
+def first_date(now: dt.datetime) -> dt.date:
+    """The first edition is of today, although today's cut-off may have passed: there is something to see at once."""
+    return min(open_date(now), now.date())
+
+
+def point_sample_at(base_url: str) -> None:
+    """Keep the sample's sources at the address where it is served this time, and off where it is not served."""
+    if not base_url:
+        Source.objects.filter(is_sample=True).update(state=SourceState.OFF)
+        return
+    for kind, path in SAMPLE_PATHS.items():
+        url = f"{base_url.rstrip('/')}{path}"
+        # Only when offline is the sample polled again day by day; else it served the first loop and rests.
+        state = SourceState.WAITING if settings.OFFLINE else SourceState.OFF
+        Source.objects.update_or_create(
+            slug=f"sample-{kind}",
+            defaults={"name": SAMPLE_NAMES[kind], "kind": kind, "url": url, "is_sample": True, "state": state},
+        )
+
+
+def visit_all(sources: Iterable[Source], *, now: dt.datetime, say: Callable[[str], None]) -> list[Visit]:
+    """Visit these sources one after the other, saying how each went."""
+    visits = []
+    for source in sources:
+        visit = visit_source(source_id=source.pk, now=now)
+        visits.append(visit)
+        outcome = visit.error or f"{visit.report.entries} entries, {visit.report.new} new"
+        say(f"  {source.name}: {outcome}")
+    return visits
+
+
+def _is_online() -> bool:
+    """Whether any host of our sources answers, asking each once, within five seconds in all."""
+    urls = {urlsplit(url).netloc: url for url in Source.objects.filter(is_sample=False).values_list("url", flat=True)}
+    deadline = time.monotonic() + CONNECT_SECONDS
+    for number, url in enumerate(urls.values()):
+        left = deadline - time.monotonic()
+        share = left / (len(urls) - number)
+        if share > 0 and can_connect(url, policy=fetch_policy(), timeout=share):
+            return True
+    return False

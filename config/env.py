@@ -1,0 +1,105 @@
+"""Reading the environment: every setting of the installation comes through here, once, with its meaning.
+
+A value may also be given as a file: `NAME_FILE=/run/secrets/name` stands for `NAME=<the file's content>`.
+`SETTINGS` remembers what was asked for, so that a test can hold `docs/settings.md` against the code.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+KEY_NAMES = ("SECRET_KEY", "LINK_KEY", "ADDRESS_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name in the environment, what it is when nobody says, and what it does."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+SETTINGS: dict[str, Setting] = {}
+
+
+def text(name: str, default: str, meaning: str) -> str:
+    """The value of `name`, of the file that `<name>_FILE` points to, or the default. Surrounding space is dropped."""
+    SETTINGS[name] = Setting(name, default, meaning)
+    if path := os.environ.get(f"{name}_FILE"):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return os.environ.get(name, default).strip()
+
+
+def flag(name: str, meaning: str) -> bool:
+    """True for 1, true, yes or on; False for 0, false, no, off or nothing. Anything else is refused."""
+    value = text(name, "", meaning).lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"", "0", "false", "no", "off"}:
+        return False
+    msg = f"{name} must be 1 or 0, not {value!r}."
+    raise ImproperlyConfigured(msg)
+
+
+def number(name: str, default: int, meaning: str) -> int:
+    """A whole number, zero or more."""
+    value = text(name, str(default), meaning)
+    if not value.isdecimal():
+        msg = f"{name} must be a whole number, not {value!r}."
+        raise ImproperlyConfigured(msg)
+    return int(value)
+
+
+def items(name: str, meaning: str) -> tuple[str, ...]:
+    """A list separated by commas or spaces."""
+    return tuple(text(name, "", meaning).replace(",", " ").split())
+
+
+def prefixed(prefix: str) -> dict[str, str]:
+    """Every variable that starts with `prefix`, without it: how a provider's own credentials are passed on."""
+    return {name.removeprefix(prefix): value for name, value in os.environ.items() if name.startswith(prefix)}
+
+
+def keys(*, var_dir: Path, required: bool) -> dict[str, str]:
+    """The three secrets of the installation.
+
+    In production each must be given. On a single machine those that are not given are made once and kept in
+    `var/keys.json`, readable by its owner only: links in mails must work for years, whatever is restarted.
+    """
+    meanings = {
+        "SECRET_KEY": "Signs sessions and forms. May be changed at any time.",
+        "LINK_KEY": "Signs the links in mails. Keep it for ever: changing it breaks every link already sent.",
+        "ADDRESS_KEY": "Keys the hashes of addresses. Keep it for ever: suppressions hang on it.",
+    }
+    given = {name: text(name, "", meanings[name]) for name in KEY_NAMES}
+    missing = [name for name, value in given.items() if not value]
+    if missing and required:
+        msg = f"{', '.join(missing)} must be set in production: one long random text each, kept in your backup."
+        raise ImproperlyConfigured(msg)
+    if missing:
+        kept = _kept_keys(var_dir / "keys.json")
+        given.update({name: kept[name] for name in missing})
+    return given
+
+
+def _kept_keys(path: Path) -> dict[str, str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = {name: secrets.token_urlsafe(48) for name in KEY_NAMES}
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(fresh), encoding="utf-8")
+        try:
+            # A link fails where the name is taken, so of two processes that start at once one wins, whole.
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,244 @@
+"""All settings, from the environment, with safe defaults for one machine.
+
+Production is where `DATABASE_URL` is set: there the secrets, the site's address and a mail provider must be given
+(`config.checks` says what is missing). Without it everything lives in `var/` and no mail leaves the machine.
+Each variable is described in `docs/settings.md`.
+"""
+
+import datetime as dt
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+import django_stubs_ext
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+# Lets `ModelAdmin[Paper]` and its like be written, as the type checker wants them.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"), "Where everything the machine writes is kept.")).resolve()
+
+# --- which of the two sizes -----------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL", "", "PostgreSQL, as a URL. Setting it means production.")
+PRODUCTION = bool(DATABASE_URL)
+DEBUG = False
+OFFLINE = env.flag("OFFLINE", "Fetch nothing from outside; the bundled sample stands in for the sources.")
+
+# --- secrets --------------------------------------------------------------------------------------
+_keys = env.keys(var_dir=VAR_DIR, required=PRODUCTION)
+SECRET_KEY = _keys["SECRET_KEY"]
+LINK_KEY = _keys["LINK_KEY"]
+ADDRESS_KEY = _keys["ADDRESS_KEY"]
+
+# --- the site -------------------------------------------------------------------------------------
+PORT = env.number("PORT", 8000, "The port of the web server on a single machine.")
+SITE_URL = env.text(
+    "SITE_URL",
+    "" if PRODUCTION else f"http://127.0.0.1:{PORT}",
+    "The site's public address, as links in mails show it.",
+).rstrip("/")
+_site = urlsplit(SITE_URL)
+if _site.scheme not in {"http", "https"} or not _site.hostname:
+    raise ImproperlyConfigured(f"SITE_URL must be an address like https://papers.example.org, not {SITE_URL!r}.")
+SITE_DOMAIN = _site.hostname
+SITE_NAME = env.text("SITE_NAME", "Daily Papers", "The name of the newsletter, on pages and in mails.")
+HTTPS = _site.scheme == "https"
+# 127.0.0.1 is for health checks from inside; links are always made from SITE_URL, never from the Host header.
+ALLOWED_HOSTS = [SITE_DOMAIN, "127.0.0.1", "localhost"]
+CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
+
+INSTALLED_APPS = [
+    "config.apps.ConfigApp",
+    "papers.apps.PapersApp",
+    "subscriptions.apps.SubscriptionsApp",
+    "digests.apps.DigestsApp",
+    "mailer.apps.MailerApp",
+    "anymail",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+# Two engines: Django escapes plain-text templates too, so text parts of mails get an engine of their own that does not.
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "NAME": "html",
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "mailer.links.site_context",
+            ],
+        },
+    },
+    {
+        "NAME": "text",
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"autoescape": False},
+    },
+]
+
+# --- data -----------------------------------------------------------------------------------------
+if PRODUCTION:
+    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+else:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(VAR_DIR / "db.sqlite3"),
+            "OPTIONS": {
+                # A transaction that will write takes the lock at once: waiting is fine, failing half-way is not.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+            },
+        }
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- the queue: a doorbell, never the truth -------------------------------------------------------
+REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0", "Redis or Valkey, the doorbell between the processes.")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SOFT_TIME_LIMIT = 270
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 30}
+# A web request rings the bell and goes on: the sweeper finds what a broker that is down did not hear.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+CELERY_TIMEZONE = "UTC"
+
+# --- sources --------------------------------------------------------------------------------------
+FETCH_ALLOW = frozenset(
+    env.items("FETCH_ALLOW", "host:port pairs that may be fetched although they are private addresses.")
+)
+FETCH_USER_AGENT = f"DailyPapers/0.1 (+{SITE_URL})"
+
+# --- editions -------------------------------------------------------------------------------------
+EDITION_CUTOFF = dt.time.fromisoformat(env.text("EDITION_CUTOFF", "07:00", "When a draft edition publishes itself."))
+EDITION_TIME_ZONE = env.text("EDITION_TIME_ZONE", "UTC", "The time zone of the cut-off and of an edition's day.")
+
+# --- mail -----------------------------------------------------------------------------------------
+EMAIL_PROVIDER = env.text(
+    "EMAIL_PROVIDER",
+    "" if PRODUCTION else "outbox",
+    "Who carries the mail: outbox (stays on this machine), smtp, or a provider Anymail knows (postmark, mailgun, …).",
+).lower()
+LOCAL_MAILBOX = EMAIL_PROVIDER == "outbox"
+OUTBOX_DIR = VAR_DIR / "outbox"
+_OWN_BACKENDS = {
+    "outbox": "mailer.outbox.OutboxBackend",
+    "smtp": "django.core.mail.backends.smtp.EmailBackend",
+    "": "django.core.mail.backends.dummy.EmailBackend",
+}
+_ANYMAIL_NAMES = {"ses": "amazon_ses"}
+EMAIL_BACKEND = _OWN_BACKENDS.get(
+    EMAIL_PROVIDER, f"anymail.backends.{_ANYMAIL_NAMES.get(EMAIL_PROVIDER, EMAIL_PROVIDER)}.EmailBackend"
+)
+EMAIL_HOST = env.text("EMAIL_HOST", "127.0.0.1", "The SMTP server, for EMAIL_PROVIDER=smtp.")
+EMAIL_PORT = env.number("EMAIL_PORT", 587, "Its port.")
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "", "The account there.")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "", "Its password.")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", "Start TLS on the SMTP connection.")
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = env.text(
+    "DEFAULT_FROM_EMAIL", f"{SITE_NAME} <papers@{SITE_DOMAIN}>", "The sender of every mail: Name <address>."
+)
+MAIL_DOMAIN = parseaddr(DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or SITE_DOMAIN
+REPLY_TO = env.text("REPLY_TO", "", "Where a reader's reply goes: a person.")
+POSTAL_ADDRESS = env.text("POSTAL_ADDRESS", "", "The postal address in the footer of every digest.")
+WEBHOOK_SECRET = env.text("WEBHOOK_SECRET", "", "user:password that a mail provider's webhooks must show.")
+ANYMAIL: dict[str, Any] = {**env.prefixed("ANYMAIL_"), "REQUESTS_TIMEOUT": 30}
+if WEBHOOK_SECRET:
+    ANYMAIL["WEBHOOK_SECRET"] = WEBHOOK_SECRET
+
+# --- the web --------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "How much is logged: DEBUG, INFO, WARNING or ERROR.").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+}
