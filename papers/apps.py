@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PapersApp(AppConfig):
+    name = "papers"
+    verbose_name = "Papers"

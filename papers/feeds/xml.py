@@ -1,0 +1,140 @@
+"""RSS, RDF and Atom bytes as feedparser's plain values, with everything around feedparser that makes it safe.
+
+feedparser gets bytes only (a name or an address it would open), decoded and looked at before: no document type, which
+is where entity bombs live, and a feed at its root. A document cut off in the middle, or broken somewhere inside, gives
+the entries that are whole.
+"""
+
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+from xml.parsers import expat
+
+import feedparser
+
+from papers.entries import FeedRefusedError, Problem
+from papers.feeds.decoding import decode_xml
+from papers.feeds.pieces import Pieces, cut_into_pieces
+
+MAX_ENTRIES = 20_000
+# Broken documents are read entry by entry, by a parser that takes nine seconds for the worst megabyte.
+MAX_BROKEN_ENTRIES = 2_000
+MAX_BROKEN_SIZE = 2_000_000
+
+_ROOTS = {"rss", "feed", "rdf"}
+_IGNORABLE = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
+_ROOT = re.compile(r"<(?P<name>(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*)(?=[\s/>])")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What feedparser made of a document: its head, its entries as plain dicts, and what could not be read.
+
+    `version` is feedparser's word for the format, like `rss20`, `rss10` or `atom10`.
+    """
+
+    version: str
+    head: Mapping[str, Any]
+    entries: tuple[Mapping[str, Any], ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def parse_document(*, body: bytes, content_type: str = "") -> Document:
+    """Read a feed document. Raises FeedRefusedError, with a sentence for the owner, for what is no feed."""
+    text = decode_xml(body, content_type=content_type)
+    pieces = cut_into_pieces(text, root=_find_root(text), limit=MAX_ENTRIES)
+    document = _parse_whole(pieces) if _is_well_formed(pieces.text) else None
+    document = document or _parse_singly(pieces)
+    return Document(document.version, document.head, document.entries, (*document.problems, *pieces.problems))
+
+
+def _find_root(text: str) -> re.Match[str]:
+    start = 0
+    while ignorable := _IGNORABLE.match(text, start):
+        start = ignorable.end()
+    if start == len(text):
+        raise FeedRefusedError("The document is empty.")
+    if text[start : start + 9].upper() == "<!DOCTYPE" and not _is_html(text[start : start + 30]):
+        raise FeedRefusedError("The document declares a document type (<!DOCTYPE …>), which feeds do not need.")
+    if text.startswith("<!ENTITY", start):
+        raise FeedRefusedError("The document declares entities (<!ENTITY …>), which feeds do not need.")
+    if _is_html(text[start : start + 30]):
+        raise FeedRefusedError("The document is a web page (HTML), not a feed.")
+    root = _ROOT.match(text, start)
+    if root is None:
+        message = f"The document is not XML: it begins with {text[start : start + 40]!r}."
+        raise FeedRefusedError(message)
+    if root["name"].rpartition(":")[2].lower() not in _ROOTS:
+        message = f"The document is XML, but no RSS or Atom feed: its root is <{root['name'][:60]}>."
+        raise FeedRefusedError(message)
+    return root
+
+
+def _is_html(start: str) -> bool:
+    return re.match(r"<(?:!doctype\s+)?html[\s>]", start, re.IGNORECASE) is not None
+
+
+def _is_well_formed(text: str) -> bool:
+    # Asked beforehand, since feedparser would go over all of a broken document a second time, slowly.
+    try:
+        expat.ParserCreate(encoding="utf-8", namespace_separator=" ").Parse(text.encode("utf-8", "replace"), True)
+    except expat.ExpatError:
+        return False
+    return True
+
+
+def _parse_whole(pieces: Pieces) -> Document | None:
+    """The document in one go, or None where that fails; then the entries are read singly."""
+    try:
+        return _parse(pieces.text)
+    except Exception:  # noqa: BLE001 - feedparser raises anything on what it does not expect
+        return None
+
+
+def _parse_singly(pieces: Pieces) -> Document:
+    """Each entry by itself, so that feedparser's second, looser parser touches only those that are broken."""
+    version, head, entries, problems = "", dict[str, Any](), list[Mapping[str, Any]](), list[Problem]()
+    try:
+        empty = _parse(pieces.around(""))
+        version, head = empty.version, dict(empty.head)
+    except Exception as error:  # noqa: BLE001 - as above
+        problems.append(Problem(item="head of the feed", reason=f"could not be read: {error}"))
+    taken = _within_limits(pieces.entries)
+    for number, piece in enumerate(taken, start=1):
+        try:
+            document = _parse(pieces.around(piece))
+        except Exception as error:  # noqa: BLE001 - as above
+            problems.append(Problem(item=f"entry {number}", reason=f"is broken XML: {error}", excerpt=piece[:200]))
+            continue
+        version = version or document.version
+        entries += document.entries
+        if not document.entries:
+            problems.append(Problem(item=f"entry {number}", reason="is broken XML", excerpt=piece[:200]))
+    if len(taken) < len(pieces.entries):
+        left = len(pieces.entries) - len(taken)
+        item = f"entries after {len(taken):,}"
+        problems.append(Problem(item=item, reason=f"{left:,} were not read, since the document is broken XML"))
+    return Document(version, head, tuple(entries), tuple(problems))
+
+
+def _within_limits(entries: tuple[str, ...]) -> tuple[str, ...]:
+    sizes = accumulate(map(len, entries))
+    return tuple(entry for entry, size in zip(entries, sizes, strict=True) if size <= MAX_BROKEN_SIZE)[
+        :MAX_BROKEN_ENTRIES
+    ]
+
+
+def _parse(text: str) -> Document:
+    parsed = feedparser.parse(
+        io.BytesIO(text.encode("utf-8", "replace")),
+        # Told what the bytes are, feedparser guesses nothing.
+        response_headers={"content-type": "application/xml; charset=utf-8"},
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    # As plain dicts: feedparser's own answer questions about other names than the one asked for.
+    entries = tuple(dict(entry) for entry in parsed.entries)
+    return Document(parsed.get("version") or "", dict(parsed.feed), entries)

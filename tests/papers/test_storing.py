@@ -1,0 +1,169 @@
+"""Writing down what a document said: all of it or nothing, and the same twice."""
+
+import datetime as dt
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from papers.entries import Announcement as Kind
+from papers.entries import Entry, ParsedFeed, Problem, Signals
+from papers.models import Announcement, DailySignal, Paper, Source, Topic
+from papers.storing import StoreReport, rematch_topics, store_feed
+from tests.factories import NOW, TODAY, make_paper, make_source, make_topic
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+ENTRY = Entry(
+    key="arxiv:2611.00001",
+    title="Agents that plan",
+    abstract="They plan. They act.",
+    authors=("Ada Lovelace",),
+    categories=("cs.CL",),
+    announced_date=TODAY,
+    version=1,
+)
+
+
+def store(source: Source, *entries: Entry, today: dt.date = TODAY, **feed: Any) -> StoreReport:
+    return store_feed(source=source, feed=ParsedFeed(entries=entries, **feed), today=today, now=NOW)
+
+
+def everything() -> list[list[dict[str, Any]]]:
+    models = (Paper, Announcement, DailySignal, Paper.topics.through)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_a_document_becomes_papers_sightings_counts_and_topics():
+    report = store(make_source(), replace(ENTRY, signals=Signals(upvotes=3)))
+    assert report == StoreReport(entries=1, new=1)
+    paper = Paper.objects.get(key=ENTRY.key)
+    assert (paper.title, paper.announced_date, paper.upvotes) == (ENTRY.title, TODAY, 3)
+    assert [(seen.date, seen.kind) for seen in paper.announcements.all()] == [(TODAY, "new")]
+    assert [(count.date, count.upvotes) for count in paper.signals.all()] == [(TODAY, 3)]
+    assert set(paper.topics.values_list("slug", flat=True)) == {"language", "agents"}
+
+
+def test_the_same_document_twice_changes_nothing():
+    source, entry = make_source(), replace(ENTRY, signals=Signals(upvotes=3))
+    store(source, entry)
+    before = everything()
+    assert store(source, entry) == StoreReport(entries=1, known=1)
+    assert everything() == before
+
+
+def test_the_next_day_is_a_sighting_and_a_count_of_its_own():
+    source, entry = make_source(kind="hf"), replace(ENTRY, announced_date=None, signals=Signals(upvotes=3))
+    store(source, entry)
+    tomorrow = TODAY + dt.timedelta(days=1)
+    store(source, replace(entry, signals=Signals(upvotes=9)), today=tomorrow)
+    assert list(DailySignal.objects.order_by("date").values_list("date", "upvotes")) == [(TODAY, 3), (tomorrow, 9)]
+    paper = Paper.objects.get()
+    assert (paper.upvotes, paper.announcements.count(), paper.announced_date) == (9, 2, TODAY)
+
+
+def test_a_later_look_on_the_same_day_takes_the_newer_counts():
+    source = make_source(kind="hf")
+    store(source, replace(ENTRY, signals=Signals(upvotes=3)))
+    store(source, replace(ENTRY, signals=Signals(upvotes=5)))
+    assert list(DailySignal.objects.values_list("upvotes", flat=True)) == [5]
+
+
+def test_one_paper_in_two_sources_is_one_row_with_two_sightings():
+    arxiv, listing = make_source(kind="arxiv"), make_source(kind="hf")
+    store(listing, replace(ENTRY, title="Agents 20times", version=None, signals=Signals(upvotes=4)))
+    report = store(arxiv, ENTRY)
+    assert (report.new, report.changed) == (0, 1)
+    paper = Paper.objects.get()
+    assert (paper.title, paper.upvotes, paper.version, paper.announcements.count()) == (ENTRY.title, 4, 1, 2)
+    store(listing, replace(ENTRY, title="Agents 20times", version=None, signals=Signals(upvotes=4)))
+    assert Paper.objects.get().title == ENTRY.title
+
+
+def test_the_revision_grows_with_what_readers_see_and_only_then():
+    source = make_source()
+    store(source, ENTRY)
+    store(source, replace(ENTRY, signals=Signals(upvotes=1)))
+    assert Paper.objects.get().revision == 1
+    store(source, replace(ENTRY, version=2, title="Agents that plan well"))
+    assert Paper.objects.get().revision == 2
+
+
+def test_a_withdrawal_marks_the_paper():
+    source = make_source()
+    store(source, ENTRY)
+    store(source, replace(ENTRY, announcement=Kind.WITHDRAWAL, version=2), today=TODAY + dt.timedelta(days=1))
+    assert Paper.objects.get().withdrawn_at == NOW
+
+
+def test_what_could_not_be_read_is_counted_and_kept_and_every_entry_is_counted_once():
+    problem = Problem(item="entry 3", reason="It has no title.", excerpt="<item/>")
+    report = store(make_source(), ENTRY, ENTRY, problems=(problem,))
+    assert (report.entries, report.new, report.known, report.rejected) == (3, 1, 1, 1)
+    assert report.problems == [{"item": "entry 3", "reason": "It has no title.", "excerpt": "<item/>"}]
+
+
+def test_an_entry_the_database_refuses_does_not_stop_the_others():
+    bad = replace(ENTRY, key="arxiv:2611.00002", signals=Signals(upvotes=2**70))
+    report = store(make_source(), bad, replace(ENTRY, key="arxiv:2611.00003"), ENTRY)
+    assert (report.entries, report.new, report.rejected) == (3, 2, 1)
+    assert report.problems[0]["item"] == "arxiv:2611.00002"
+    assert not Paper.objects.filter(key=bad.key).exists()
+
+
+def test_a_document_of_many_hundred_entries_is_stored_whole():
+    crowd = [replace(ENTRY, key=f"arxiv:2611.{number:05}") for number in range(1, 1203)]
+    assert store(make_source(), *crowd).new == 1202
+    assert Announcement.objects.count() == 1202
+    assert Paper.topics.through.objects.filter(topic__slug="language").count() == 1202
+
+
+def test_a_changed_topic_takes_and_gives_back_papers():
+    paper = make_paper(title="On whales", categories=["q-bio"])
+    make_topic("whales", any_words=["whales"])
+    rematch_topics([paper.pk])
+    assert list(paper.topics.values_list("slug", flat=True)) == ["whales"]
+    Topic.objects.filter(slug="whales").update(mute_words=["on whales"])
+    rematch_topics([paper.pk])
+    assert not paper.topics.exists()
+
+
+def at_once(*acts: Any) -> list[BaseException]:
+    """Run these in threads that start together; what they raised."""
+    gate, failures = threading.Barrier(len(acts)), []
+
+    def run(act: Any) -> None:
+        try:
+            gate.wait()
+            act()
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_with_the_same_document_store_it_once():
+    source = make_source()
+    crowd = [replace(ENTRY, key=f"arxiv:2611.{number:05}", signals=Signals(upvotes=1)) for number in range(1, 41)]
+    assert at_once(*[lambda: store(source, *crowd)] * 3) == []
+    counts = (Paper.objects.count(), Announcement.objects.count(), DailySignal.objects.count())
+    assert counts == (40, 40, 40)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_feeds_with_the_same_papers_in_opposite_order_do_not_lock_each_other_out():
+    first, second = make_source(), make_source()
+    crowd = [replace(ENTRY, key=f"arxiv:2611.{number:05}") for number in range(1, 301)]
+    assert at_once(lambda: store(first, *crowd), lambda: store(second, *reversed(crowd))) == []
+    newer = [replace(entry, version=2, title="A better title") for entry in crowd]
+    assert at_once(lambda: store(first, *newer), lambda: store(second, *reversed(newer))) == []
+    assert (Paper.objects.count(), Announcement.objects.count()) == (300, 600)

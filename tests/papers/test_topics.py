@@ -1,0 +1,80 @@
+"""Which topics a paper belongs to, and that the topics we ship mean what they say."""
+
+import pytest
+
+from papers.defaults import DEFAULT_TOPICS
+from papers.topics import TopicRule, match_topics
+
+
+def matches(rule: TopicRule, text: str, *categories: str) -> bool:
+    return bool(match_topics(title=text, abstract="", categories=categories, rules=[rule]))
+
+
+def test_a_category_topic_takes_papers_of_any_of_its_categories_cross_lists_included():
+    rule = TopicRule("language", categories=frozenset({"cs.CL"}))
+    assert matches(rule, "Anything", "cs.LG", "cs.CL")
+    assert not matches(rule, "Anything", "cs.LG")
+    assert not matches(rule, "Anything")
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "found"),
+    [
+        ("agent", "An Agent plans", True),
+        ("agent", "Reagents and agentic", False),
+        ("agent*", "agentic systems", True),
+        ("agent*", "reagent", False),
+        ("tool use", "Tool-use in the wild", True),
+        ("tool-use", "tool\n use", True),
+        ("multi-agent", "multi agent", True),
+        ("C++", "Compiling C++ faster", True),
+        ("C++", "Compiling C faster", False),
+        ("naïve", "A NAÏVE baseline", True),
+        (".*", "anything at all", False),
+    ],
+)
+def test_words_are_whole_in_any_case_and_joined_by_space_or_hyphen(word: str, text: str, found: bool):
+    assert matches(TopicRule("t", any_words=(word,)), text) is found
+
+
+def test_all_the_conditions_of_a_rule_hold_together():
+    rule = TopicRule(
+        "t",
+        categories=frozenset({"cs.CL"}),
+        any_words=("agent", "planner"),
+        must_words=("benchmark",),
+        mute_words=("survey",),
+    )
+    assert matches(rule, "A planner benchmark", "cs.CL")
+    assert not matches(rule, "A planner benchmark", "cs.CV")
+    assert not matches(rule, "A benchmark", "cs.CL")
+    assert not matches(rule, "A planner", "cs.CL")
+    assert not matches(rule, "A planner benchmark survey", "cs.CL")
+
+
+def test_words_are_looked_for_in_the_abstract_too():
+    rule = TopicRule("t", any_words=("pruning",))
+    assert match_topics(title="Smaller", abstract="By pruning.", categories=(), rules=[rule]) == ["t"]
+
+
+def test_a_phrase_does_not_reach_from_the_title_into_the_abstract_by_chance():
+    rule = TopicRule("t", any_words=("tool use",))
+    assert match_topics(title="A new tool", abstract="Use it well.", categories=(), rules=[rule]) == []
+
+
+def test_a_rule_without_any_condition_matches_nothing():
+    assert not matches(TopicRule("empty"), "Anything", "cs.CL")
+    assert not matches(TopicRule("only mutes", mute_words=("spam",)), "Anything", "cs.CL")
+
+
+def test_slugs_come_in_the_order_of_the_rules():
+    rules = [TopicRule("b", any_words=("x",)), TopicRule("a", any_words=("x",))]
+    assert match_topics(title="x", abstract="", categories=(), rules=rules) == ["b", "a"]
+
+
+def test_twelve_categories_and_three_themes_ship_each_with_a_name_and_words_about_it():
+    categories = [topic for topic in DEFAULT_TOPICS if topic.get("categories")]
+    themes = [topic for topic in DEFAULT_TOPICS if topic.get("any_words")]
+    assert (len(categories), len(themes), len(DEFAULT_TOPICS)) == (12, 3, 15)
+    assert all(topic["name"] and topic["description"] for topic in DEFAULT_TOPICS)
+    assert len({topic["slug"] for topic in DEFAULT_TOPICS}) == 15
