@@ -1,0 +1,123 @@
+"""Handing one message to the mail service, and saying honestly what came of it.
+
+Four outcomes, no more: it was accepted, it was refused for now, it was refused for good, or no answer came. Only an
+answer is knowledge: a connection that breaks while we wait for one leaves the outcome open, and nobody may guess.
+"""
+
+import smtplib
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import requests
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailRecipientsRefused,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The mail service took the message. That is not yet delivered."""
+
+    provider: str
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """An answer came, or no connection: it did not take the message now."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It will never take this message."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The message may or may not have left."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Accepted | TryLater | Refused | NoAnswer
+
+# Our side is wrong, not the message: keys, quota, a blocked sender. The mail waits until the owner has mended it.
+_OUR_FAULT = {401, 402, 403, 408, 425, 429}
+
+
+def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
+    """Send one message over an open connection. Never raises for anything the mail service does.
+
+    One message at a time: `send_messages([...])` stops at the first exception (Django 5.2, Anymail 15), and then
+    nobody could say what became of the rest.
+    """
+    try:
+        sent = connection.send_messages([message])
+    except Exception as error:  # noqa: BLE001 - whatever a backend raises, the row needs an honest state
+        return classify(error)
+    if not sent:
+        return Refused("The mail service was given nothing to send.")
+    status: Any = getattr(message, "anymail_status", None)
+    message_id = getattr(status, "message_id", None)
+    return Accepted(provider=provider_name(connection), message_id=message_id if isinstance(message_id, str) else "")
+
+
+def provider_name(connection: BaseEmailBackend) -> str:
+    """What we call the service behind a connection: the ESP's name, or the backend's module (smtp, outbox)."""
+    return str(getattr(connection, "esp_name", type(connection).__module__.rpartition(".")[2])).lower()[:40]
+
+
+def classify(error: Exception) -> Outcome:
+    """What an exception of Django's or Anymail's backends means for the message."""
+    match error:
+        case AnymailRecipientsRefused():
+            return Refused("The mail service refused the recipient.")
+        case AnymailUnsupportedFeature() | AnymailSerializationError() | AnymailConfigurationError():
+            return Refused(f"The message cannot be sent through this mail service: {error.__class__.__name__}.")
+        case AnymailAPIError():
+            return _classify_api(error)
+        case smtplib.SMTPRecipientsRefused(recipients=recipients):
+            code, text = next(iter(recipients.values()))
+            return _classify_smtp(code, text)
+        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
+            return _classify_smtp(code, text)
+        case ConnectionRefusedError():
+            return TryLater("The mail service does not accept connections.")
+        case ValueError() | UnicodeError():
+            # Raised while the message is put together (a line break in a header, an address that cannot be encoded).
+            return Refused(f"The message is not valid: {error.__class__.__name__}.")
+        case _:
+            return NoAnswer(f"No answer from the mail service: {error.__class__.__name__}.")
+
+
+def _classify_api(error: AnymailAPIError) -> Outcome:
+    status = getattr(error, "status_code", None)
+    if status is None:
+        if isinstance(error.__cause__, requests.ConnectTimeout) or _never_connected(error.__cause__):
+            return TryLater("The mail service could not be reached.")
+        return NoAnswer("No answer from the mail service.")
+    if status < 300:
+        return NoAnswer(f"The mail service answered {status}, but in words we could not read.")
+    if status in _OUR_FAULT or status >= 500:
+        return TryLater(f"The mail service answered {status}.")
+    return Refused(f"The mail service refused the message with {status}.")
+
+
+def _never_connected(cause: BaseException | None) -> bool:
+    return isinstance(cause, requests.ConnectionError) and "NewConnectionError" in repr(cause)
+
+
+def _classify_smtp(code: int, text: bytes | str) -> Outcome:
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    answer = f"The mail server answered {code} {words}"[:300]
+    return TryLater(answer) if 400 <= code < 500 or code == -1 else Refused(answer)

@@ -1,0 +1,168 @@
+"""What mail services tell us: stored first, then applied, once, and never backwards.
+
+Anymail makes one shape of every provider's webhooks; see https://anymail.dev/en/stable/sending/tracking/.
+"""
+
+import datetime as dt
+import hashlib
+import logging
+import re
+from enum import Enum, auto
+from typing import Any
+
+from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+from django.db.models.functions import Now
+
+from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
+from subscriptions.models import MailEvent, Notice, SuppressionReason
+from subscriptions.outgoing import Outgoing, OutgoingState
+from subscriptions.signals import mail_event_stored
+from subscriptions.suppression import suppress
+
+logger = logging.getLogger(__name__)
+
+_STATE_FOR = {
+    EventType.SENT: OutgoingState.ACCEPTED,
+    EventType.QUEUED: OutgoingState.ACCEPTED,
+    EventType.DELIVERED: OutgoingState.DELIVERED,
+    EventType.DEFERRED: OutgoingState.DEFERRED,
+    EventType.BOUNCED: OutgoingState.BOUNCED,
+    EventType.REJECTED: OutgoingState.BOUNCED,
+    EventType.COMPLAINED: OutgoingState.COMPLAINED,
+}
+
+# From which states an event may move a mail: events come late and out of order, and must never move one backwards.
+_MAY_FOLLOW = {
+    OutgoingState.ACCEPTED: [OutgoingState.UNKNOWN],
+    OutgoingState.DEFERRED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED],
+    OutgoingState.DELIVERED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED, OutgoingState.DEFERRED],
+    OutgoingState.BOUNCED: [
+        OutgoingState.UNKNOWN,
+        OutgoingState.ACCEPTED,
+        OutgoingState.DEFERRED,
+        OutgoingState.DELIVERED,
+    ],
+    OutgoingState.COMPLAINED: [
+        OutgoingState.UNKNOWN,
+        OutgoingState.ACCEPTED,
+        OutgoingState.DEFERRED,
+        OutgoingState.DELIVERED,
+        OutgoingState.BOUNCED,
+    ],
+}
+_BATCH = 500
+# A webhook may overtake the answer to the hand-off it speaks of; it waits this long for that to be recorded.
+_PATIENCE = dt.timedelta(hours=1)
+
+
+class Move(Enum):
+    """What came of applying an event to a mail."""
+
+    MOVED = auto()
+    NOTHING_NEW = auto()
+    NOT_YET = auto()
+    NO_SUCH_MAIL = auto()
+
+
+def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
+    """Keep what a webhook said. True where it is new: the same event posted twice is one event."""
+    if event.event_type not in _STATE_FOR:
+        return False
+    address_hash = _hash_of(event.recipient)
+    outgoing_id = str((event.metadata or {}).get("outgoing_id", ""))[:64]
+    _, created = MailEvent.objects.get_or_create(
+        provider=provider.lower()[:40],
+        event_id=_event_id(event, provider=provider),
+        defaults={
+            "kind": event.event_type,
+            "outgoing_id": outgoing_id,
+            "provider_message_id": str(event.message_id or "")[:255],
+            "address_hash": address_hash,
+            "is_hard_bounce": _is_hard_bounce(event),
+            "detail": _detail(event),
+            "happened_at": event.timestamp,
+        },
+    )
+    return created
+
+
+def apply_events(*, now: dt.datetime) -> int:
+    """Apply the stored events that nobody applied yet, oldest first. Returns how many. Safe to run twice."""
+    applied = 0
+    for event in MailEvent.objects.filter(applied_at__isnull=True).order_by("id")[:_BATCH]:
+        error = ""
+        try:
+            if _apply(event, now=now) is Move.NOT_YET and event.received_at > now - _PATIENCE:
+                continue
+        except Exception as problem:
+            logger.exception("mail event %s cannot be applied", event.pk)
+            error = f"{problem.__class__.__name__}: {problem}"[:500]
+        MailEvent.objects.filter(pk=event.pk).update(applied_at=now, error=error)
+        applied += 1
+    return applied
+
+
+def move(model: type[Outgoing], *, outgoing_id: str, state: OutgoingState, detail: str) -> Move:
+    """Move one mail to what a service says of it, never backwards."""
+    rows = model._default_manager.filter(public_id=outgoing_id)
+    if rows.filter(state__in=_MAY_FOLLOW[state]).update(state=state, reason=detail, settled_at=Now()):
+        return Move.MOVED
+    current = rows.values_list("state", flat=True).first()
+    if current is None:
+        return Move.NO_SUCH_MAIL
+    return Move.NOT_YET if current == OutgoingState.HANDING_OVER else Move.NOTHING_NEW
+
+
+def _apply(event: MailEvent, *, now: dt.datetime) -> Move:
+    if event.address_hash and (reason := _suppression_for(event)):
+        suppress(address_hash=event.address_hash, reason=reason, now=now, note=f"told by {event.provider}")
+    state = _STATE_FOR[event.kind]
+    moved = move(Notice, outgoing_id=event.outgoing_id, state=state, detail=event.detail)
+    if moved is not Move.NO_SUCH_MAIL:
+        return moved
+    answers: list[tuple[Any, Any]] = mail_event_stored.send(
+        sender=MailEvent, outgoing_id=event.outgoing_id, state=state, detail=event.detail, now=now
+    )
+    for _, answer in answers:
+        if isinstance(answer, Move) and answer is not Move.NO_SUCH_MAIL:
+            return answer
+    return Move.NO_SUCH_MAIL
+
+
+def _suppression_for(event: MailEvent) -> SuppressionReason | None:
+    if event.kind == EventType.COMPLAINED:
+        return SuppressionReason.COMPLAINT
+    # «Spam» and «blocked» are our fault, not the reader's; a full mailbox is nobody's.
+    return SuppressionReason.HARD_BOUNCE if event.is_hard_bounce else None
+
+
+def _is_hard_bounce(event: AnymailTrackingEvent) -> bool:
+    """Whether the address itself is no good. Providers do not agree on what is soft, so each tells in its own words:
+    Postmark in `Type`; elsewhere the SMTP answer of the receiving server, where 4xx means «not now»."""
+    if event.event_type not in {EventType.BOUNCED, EventType.REJECTED}:
+        return False
+    if event.reject_reason not in {RejectReason.BOUNCED, RejectReason.INVALID}:
+        return False
+    raw: Any = event.esp_event
+    if isinstance(raw, dict) and raw.get("Type") == "SoftBounce":
+        return False
+    return not re.match(r"\s*(smtp;)?\s*4\d\d\b", str(event.mta_response or ""))
+
+
+def _detail(event: AnymailTrackingEvent) -> str:
+    parts = (event.reject_reason, event.description)
+    return ": ".join(str(part) for part in parts if part)[:500]
+
+
+def _event_id(event: AnymailTrackingEvent, *, provider: str) -> str:
+    if event.event_id:
+        return str(event.event_id)[:128]
+    parts: list[Any] = [provider, event.message_id, event.recipient, event.event_type, event.timestamp]
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()
+
+
+def _hash_of(recipient: str | None) -> str:
+    try:
+        return hash_address(normalise_address(recipient or ""))
+    except InvalidAddressError:
+        return ""

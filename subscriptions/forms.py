@@ -1,0 +1,82 @@
+"""The forms readers fill in. Cleaning turns what was typed into plain values; services do the rest."""
+
+from typing import Any
+
+from django import forms
+
+from papers.models import Topic
+from subscriptions.addresses import InvalidAddressError, normalise_address
+from subscriptions.models import MAX_PAPERS
+from subscriptions.schedule import is_zone
+
+CATEGORY_GROUP = "Fields"
+QUERY_GROUP = "Themes"
+
+
+class TopicsField(forms.ModelMultipleChoiceField[Topic]):
+    """Topics by their public slugs, as checkboxes, each with what it is about."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            queryset=Topic.objects.active(),
+            to_field_name="slug",
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            error_messages={"invalid_choice": "There is no topic called “%(value)s”."},
+            **kwargs,
+        )
+
+
+class TopicChoices:
+    """Mixin: the topics of a form in named groups, each a list of (checkbox, description)."""
+
+    def topic_groups(self) -> list[tuple[str, list[tuple[Any, str]]]]:
+        topics = {topic.slug: topic for topic in Topic.objects.active()}
+        groups: dict[str, list[tuple[Any, str]]] = {}
+        for box in self["topics"]:  # type: ignore[index]
+            topic = topics.get(str(box.data["value"]))
+            if topic:
+                label = CATEGORY_GROUP if topic.categories else QUERY_GROUP
+                groups.setdefault(label, []).append((box, topic.description))
+        return list(groups.items())
+
+
+class SubscribeForm(TopicChoices, forms.Form):
+    """The sign-up. Only the address is required."""
+
+    email = forms.CharField(
+        label="Your mail address",
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "you@example.org"}),
+        error_messages={"required": "Please give the address the papers should go to."},
+    )
+    topics = TopicsField(label="Topics")
+    zone = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    # People never see this field; programs that fill in everything do.
+    website = forms.CharField(
+        required=False,
+        label="Leave this empty",
+        widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}),
+    )
+
+    def clean_email(self) -> str:
+        try:
+            return normalise_address(self.cleaned_data["email"])
+        except InvalidAddressError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_zone(self) -> str:
+        zone = str(self.cleaned_data["zone"])
+        return zone if is_zone(zone) else ""
+
+    @property
+    def is_trap_sprung(self) -> bool:
+        """Whether a program filled in the field that people do not see."""
+        return bool(self.cleaned_data.get("website"))
+
+
+class PreferencesForm(TopicChoices, forms.Form):
+    """What a reader may change on the manage page."""
+
+    topics = TopicsField(label="Topics")
+    max_papers = forms.IntegerField(label="Papers in a mail, at most", min_value=1, max_value=MAX_PAPERS)

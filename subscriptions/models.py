@@ -1,0 +1,166 @@
+"""Subscribers, what they chose, what they agreed to, whom we must not mail, and every mail that is no digest."""
+
+import datetime as dt
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from papers.models import Topic
+from subscriptions.outgoing import Outgoing, new_public_id
+from subscriptions.schedule import Cadence, Schedule
+
+DEFAULT_PAPERS = 10
+MAX_PAPERS = 20
+DEFAULT_HOUR = 8
+
+
+class SubscriberState(models.TextChoices):
+    PENDING = "pending", "Pending: has not confirmed yet"
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+    UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+
+
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    def due(self, now: dt.datetime) -> "SubscriberQuerySet":
+        """Active subscribers whose hour has come."""
+        return self.filter(state=SubscriberState.ACTIVE, next_due_at__lte=now)
+
+
+class Subscriber(models.Model):
+    """An address, and how its owner wants to be mailed."""
+
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    address_hash = models.CharField(max_length=64, db_index=True, editable=False)
+    state = models.CharField(max_length=12, choices=SubscriberState, default=SubscriberState.PENDING)
+    cadence = models.CharField(
+        max_length=10, choices=[(cadence.value, cadence.value.title()) for cadence in Cadence], default=Cadence.DAILY
+    )
+    weekday = models.PositiveSmallIntegerField(default=0, help_text="For weekly: 0 is Monday, 6 is Sunday.")
+    hour = models.PositiveSmallIntegerField(default=DEFAULT_HOUR, help_text="0 to 23, in the subscriber's zone.")
+    zone = models.CharField(max_length=64, default="UTC")
+    max_papers = models.PositiveSmallIntegerField(default=DEFAULT_PAPERS)
+    next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    created_at = models.DateTimeField(db_default=Now())
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    topics: "models.ManyToManyField[Topic, Any]" = models.ManyToManyField(
+        Topic, through="Subscription", related_name="subscribers"
+    )
+
+    objects = SubscriberQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(hour__lte=23), name="subscriber_hour"),
+            models.CheckConstraint(condition=Q(weekday__lte=6), name="subscriber_weekday"),
+            models.CheckConstraint(condition=Q(max_papers__range=(1, MAX_PAPERS)), name="subscriber_max_papers"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def schedule(self) -> Schedule:
+        """When this subscriber wants a digest."""
+        return Schedule(cadence=Cadence(self.cadence), hour=self.hour, zone=self.zone, weekday=self.weekday)
+
+
+class Subscription(models.Model):
+    """A subscriber's choice of one topic."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="subscriptions")
+    topic = models.ForeignKey(Topic, on_delete=models.CASCADE, related_name="subscriptions")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "topic"], name="subscription_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} on {self.topic_id}"
+
+
+class ConsentKind(models.TextChoices):
+    REQUESTED = "requested", "Asked to subscribe"
+    CONFIRMED = "confirmed", "Confirmed"
+    CHANGED = "changed", "Changed preferences"
+    UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+    ERASED = "erased", "Erased"
+
+
+class ConsentEvent(models.Model):
+    """Append-only: what somebody agreed to or took back, when, in which words, and how (GDPR, Article 7)."""
+
+    subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="consent_events")
+    address_hash = models.CharField(max_length=64, db_index=True)
+    kind = models.CharField(max_length=12, choices=ConsentKind)
+    at = models.DateTimeField()
+    wording = models.CharField(max_length=20, help_text="Version of the words at the form.")
+    how = models.CharField(max_length=40, help_text="Which door: form, mail link, one-click header, owner.")
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:%Y-%m-%d %H:%M} UTC"
+
+
+class SuppressionReason(models.TextChoices):
+    HARD_BOUNCE = "hard_bounce", "The address bounced"
+    COMPLAINT = "complaint", "Marked our mail as spam"
+    MANUAL = "manual", "Put here by the owner"
+    ERASED = "erased", "Asked to be erased"
+
+
+class Suppression(models.Model):
+    """Do not mail this address. Only its keyed hash is kept; this table is the one truth about it."""
+
+    address_hash = models.CharField(max_length=64, unique=True)
+    reason = models.CharField(max_length=12, choices=SuppressionReason)
+    at = models.DateTimeField()
+    note = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.address_hash[:12]}… ({self.reason})"
+
+
+class NoticeKind(models.TextChoices):
+    CONFIRMATION = "confirmation", "Please confirm"
+    ALREADY_SUBSCRIBED = "already_subscribed", "You are already subscribed"
+
+
+class Notice(Outgoing):
+    """A mail that is no digest. The row is written in the request's own transaction, before any task knows of it."""
+
+    kind = models.CharField(max_length=20, choices=NoticeKind)
+    subscriber = models.ForeignKey(Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="notices")
+    address_hash = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["address_hash", "kind", "created_at"], name="notice_cooldown")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.public_id[:8]}"
+
+
+class MailEvent(models.Model):
+    """What a mail service told us about a mail, stored before it is applied, and applied once."""
+
+    provider = models.CharField(max_length=40)
+    event_id = models.CharField(max_length=128, help_text="The provider's id, or a hash of what identifies the event.")
+    kind = models.CharField(max_length=20)
+    outgoing_id = models.CharField(max_length=64, blank=True, help_text="The opaque id from the mail's metadata.")
+    provider_message_id = models.CharField(max_length=255, blank=True)
+    address_hash = models.CharField(max_length=64, blank=True)
+    is_hard_bounce = models.BooleanField(default=False)
+    detail = models.TextField(blank=True)
+    happened_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(db_default=Now())
+    applied_at = models.DateTimeField(null=True, db_index=True)
+    error = models.TextField(blank=True, help_text="Why it could not be applied.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "event_id"], name="mail_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.kind}"

@@ -1,0 +1,198 @@
+"""The life of one outgoing mail, from queued to known: what digests and notices share.
+
+Every step is ONE conditional UPDATE, judged by the database's own clock, so any number of workers may try any step at
+any time and at most one of them changes the row. The queue is a doorbell; these rows are the truth.
+
+    queued ─claim→ claimed ─begin→ handing_over ─record→ accepted | queued again | failed | unknown
+"""
+
+import datetime as dt
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
+
+LEASE = dt.timedelta(minutes=5)
+MAX_ATTEMPTS = 8
+MAX_WORKER_DEATHS = 2
+BACKOFF = (1, 5, 15, 60, 120, 240, 480)  # minutes after the first, second, … refusal for now
+
+
+class OutgoingState(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    CLAIMED = "claimed", "Claimed by a worker"
+    HANDING_OVER = "handing_over", "Being handed over"
+    ACCEPTED = "accepted", "Accepted by the mail service"
+    DELIVERED = "delivered", "Delivered, says the mail service"
+    DEFERRED = "deferred", "Deferred by the receiving side"
+    BOUNCED = "bounced", "Bounced"
+    COMPLAINED = "complained", "Marked as spam"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+    UNKNOWN = "unknown", "Unknown: no answer came"
+
+
+# The mail has, or may have, left: its papers count as seen, and nothing sends it again.
+SENT_STATES = (
+    OutgoingState.HANDING_OVER,
+    OutgoingState.ACCEPTED,
+    OutgoingState.DELIVERED,
+    OutgoingState.DEFERRED,
+    OutgoingState.BOUNCED,
+    OutgoingState.COMPLAINED,
+    OutgoingState.UNKNOWN,
+)
+
+
+def new_public_id() -> str:
+    """An opaque id: it rides in Message-IDs and provider metadata and says nothing about anybody."""
+    return secrets.token_hex(16)
+
+
+class Outgoing(models.Model):
+    """One mail to one address, with its state and the dates of each step."""
+
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    state = models.CharField(max_length=12, choices=OutgoingState, default=OutgoingState.QUEUED, db_index=True)
+    reason = models.TextField(blank=True, help_text="Why it was skipped, failed, put back, or is unknown.")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    claim_token = models.CharField(max_length=32, blank=True, db_index=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker_deaths = models.PositiveSmallIntegerField(default=0)
+    provider = models.CharField(max_length=40, blank=True)
+    provider_message_id = models.CharField(max_length=255, blank=True, db_index=True)
+    created_at = models.DateTimeField(db_default=Now())
+    begun_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When the outcome was recorded.")
+
+    class Meta:
+        abstract = True
+
+
+Mail = TypeVar("Mail", bound=Outgoing)
+
+
+def claim(model: type[Mail], ids: Iterable[int], *, lease: dt.timedelta = LEASE) -> list[Mail]:
+    """Take those of `ids` that are queued and due, for as long as `lease`. Returns the rows taken, in id order."""
+    token = secrets.token_hex(16)
+    waiting = model._default_manager.filter(pk__in=list(ids), state=OutgoingState.QUEUED).filter(_due())
+    waiting.update(state=OutgoingState.CLAIMED, claim_token=token, lease_until=Now() + lease)
+    return list(model._default_manager.filter(claim_token=token, state=OutgoingState.CLAIMED).order_by("pk"))
+
+
+def begin(row: Outgoing, *, allowed: Q, values: Mapping[str, Any] | None = None) -> bool:
+    """The last word before the hand-off: True means this worker, now, may send this row, and nobody else may.
+
+    `allowed` is what else must hold at this very moment (the reader still wants mail, the edition is not paused);
+    `values` are written in the same UPDATE. False means do not send.
+    """
+    changed = (
+        _held(row, OutgoingState.CLAIMED)
+        .filter(allowed, lease_until__gt=Now())
+        .update(state=OutgoingState.HANDING_OVER, begun_at=Now(), attempt=F("attempt") + 1, **(values or {}))
+    )
+    return changed == 1
+
+
+def record(row: Outgoing, outcome: Outcome) -> OutgoingState | None:
+    """Write down how the hand-off ended. Returns the new state, or None where the row was no longer ours to change.
+
+    A late answer from the row's own worker still turns `unknown` into what really happened.
+    """
+    held = _held(row, OutgoingState.HANDING_OVER, OutgoingState.UNKNOWN)
+    match outcome:
+        case Accepted():
+            state, values = OutgoingState.ACCEPTED, _accepted(outcome)
+        case TryLater() if row.attempt + 1 < MAX_ATTEMPTS:
+            state, values = OutgoingState.QUEUED, _put_back(row, outcome)
+        case TryLater(reason=reason):
+            state, values = OutgoingState.FAILED, {"reason": f"Given up after {MAX_ATTEMPTS} attempts: {reason}"}
+        case Refused(reason=reason):
+            state, values = OutgoingState.FAILED, {"reason": reason}
+        case NoAnswer(reason=reason):
+            # The token stays: an answer that is only late may still come from this worker.
+            changed = held.update(state=OutgoingState.UNKNOWN, reason=reason, settled_at=Now())
+            return OutgoingState.UNKNOWN if changed else None
+    changed = held.update(state=state, claim_token="", lease_until=None, settled_at=Now(), **values)
+    return state if changed else None
+
+
+def skip(row: Outgoing, reason: str) -> bool:
+    """Decide, while holding the claim, that this mail is not to be sent, and say why."""
+    return _settle_claimed(row, state=OutgoingState.SKIPPED, reason=reason)
+
+
+def fail(row: Outgoing, reason: str) -> bool:
+    """Decide, while holding the claim, that this mail cannot be made, and say why."""
+    return _settle_claimed(row, state=OutgoingState.FAILED, reason=reason)
+
+
+def put_back(row: Outgoing, reason: str, *, after: dt.timedelta) -> bool:
+    """Give a claimed row back, unsent, not to be tried again before `after` has passed."""
+    changed = _held(row, OutgoingState.CLAIMED).update(
+        state=OutgoingState.QUEUED, claim_token="", lease_until=None, reason=reason, not_before=Now() + after
+    )
+    return changed == 1
+
+
+def sweep(model: type[Outgoing]) -> dict[str, int]:
+    """End the leases that ran out. Safe at any time, from any number of processes.
+
+    A claimed row goes back to the queue, unless workers died over it twice: then it fails and is shown, so that a
+    poison row cannot kill workers for ever. A row that was being handed over becomes unknown and is never re-sent.
+    """
+    expired = model._default_manager.filter(lease_until__lte=Now())
+    free = {"claim_token": "", "lease_until": None}
+    unknown = expired.filter(state=OutgoingState.HANDING_OVER).update(
+        state=OutgoingState.UNKNOWN,
+        reason="The worker ended during the hand-off; whether the mail left is not known.",
+        lease_until=None,
+        settled_at=Now(),
+    )
+    failed = expired.filter(state=OutgoingState.CLAIMED, worker_deaths__gte=MAX_WORKER_DEATHS - 1).update(
+        state=OutgoingState.FAILED,
+        reason=f"In hand at the end of {MAX_WORKER_DEATHS} workers.",
+        worker_deaths=F("worker_deaths") + 1,
+        settled_at=Now(),
+        **free,
+    )
+    requeued = expired.filter(state=OutgoingState.CLAIMED).update(
+        state=OutgoingState.QUEUED, worker_deaths=F("worker_deaths") + 1, **free
+    )
+    return {"requeued": requeued, "failed": failed, "unknown": unknown}
+
+
+def due_ids(model: type[Outgoing], *, limit: int) -> list[int]:
+    """The ids of queued rows that may be sent now, oldest first: what a sweeper rings for."""
+    queued = model._default_manager.filter(state=OutgoingState.QUEUED).filter(_due())
+    return list(queued.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def _due() -> Q:
+    return Q(not_before__isnull=True) | Q(not_before__lte=Now())
+
+
+def _held(row: Outgoing, *states: OutgoingState) -> models.QuerySet[Outgoing]:
+    return type(row)._default_manager.filter(pk=row.pk, claim_token=row.claim_token, state__in=states)
+
+
+def _settle_claimed(row: Outgoing, *, state: OutgoingState, reason: str) -> bool:
+    changed = _held(row, OutgoingState.CLAIMED).update(
+        state=state, reason=reason, claim_token="", lease_until=None, settled_at=Now()
+    )
+    return changed == 1
+
+
+def _accepted(outcome: Accepted) -> dict[str, Any]:
+    return {"provider": outcome.provider, "provider_message_id": outcome.message_id, "reason": ""}
+
+
+def _put_back(row: Outgoing, outcome: TryLater) -> dict[str, Any]:
+    minutes = BACKOFF[min(row.attempt, len(BACKOFF) - 1)]
+    return {"reason": outcome.reason, "not_before": Now() + dt.timedelta(minutes=minutes)}

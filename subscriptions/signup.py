@@ -1,0 +1,157 @@
+"""From the form to an active subscription: request, confirm, unsubscribe, change.
+
+Every function is safe to call twice: the second call finds nothing left to do and says so.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from django.db import transaction
+
+from papers.models import Topic
+from subscriptions.addresses import hash_address
+from subscriptions.models import (
+    ConsentEvent,
+    ConsentKind,
+    Notice,
+    NoticeKind,
+    Subscriber,
+    SubscriberState,
+    Subscription,
+)
+from subscriptions.signals import subscriber_confirmed
+from subscriptions.suppression import lift_for_new_opt_in
+
+# Raise it whenever the words at the form change: each consent event says which words were read.
+CONSENT_WORDING = "2026-11"
+
+# Nobody can have a stranger's mailbox flooded: one confirmation a day, and three until one of them is used.
+# Who never confirms is forgotten.
+UNCONFIRMED_DAYS = 30
+NOTICE_COOLDOWN = dt.timedelta(days=1)
+MAX_CONFIRMATIONS = 3
+
+
+class ConfirmResult(Enum):
+    CONFIRMED = auto()
+    ALREADY_CONFIRMED = auto()
+    NO_LONGER_ASKED = auto()
+
+
+class UnsubscribeResult(Enum):
+    UNSUBSCRIBED = auto()
+    ALREADY_UNSUBSCRIBED = auto()
+
+
+@transaction.atomic
+def request_subscription(
+    *, address: str, topic_slugs: Sequence[str], zone: str, how: str, now: dt.datetime
+) -> int | None:
+    """Somebody asked, at one of our doors, to subscribe this (normalised) address.
+
+    A new address gets a confirmation; a known one a mail that says so, and nothing of it is changed, since anybody can
+    type anybody's address. Returns the id of the notice to send, or None where no mail may go now. The caller shows
+    the same page in every case.
+    """
+    subscriber, created = Subscriber.objects.select_for_update().get_or_create(
+        email=address, defaults={"address_hash": hash_address(address), "zone": zone}
+    )
+    if subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
+        return _write_notice(subscriber, NoticeKind.ALREADY_SUBSCRIBED, now=now)
+    if not created:
+        Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.PENDING, zone=zone)
+    set_topics(subscriber, topic_slugs)
+    record_consent(subscriber, ConsentKind.REQUESTED, how=how, now=now)
+    return _write_notice(subscriber, NoticeKind.CONFIRMATION, now=now)
+
+
+@transaction.atomic
+def confirm_subscription(*, public_id: str, now: dt.datetime) -> ConfirmResult:
+    """The owner of the address pressed the button: from here on there are digests, the first at once.
+
+    Raises Subscriber.DoesNotExist where nobody has this id.
+    """
+    changed = Subscriber.objects.filter(public_id=public_id, state=SubscriberState.PENDING).update(
+        state=SubscriberState.ACTIVE, confirmed_at=now, next_due_at=now
+    )
+    subscriber = Subscriber.objects.get(public_id=public_id)
+    if not changed:
+        known = subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
+        return ConfirmResult.ALREADY_CONFIRMED if known else ConfirmResult.NO_LONGER_ASKED
+    record_consent(subscriber, ConsentKind.CONFIRMED, how="mail link", now=now)
+    lift_for_new_opt_in(address_hash=subscriber.address_hash)
+    subscriber_confirmed.send(sender=Subscriber, subscriber_id=subscriber.pk, now=now)
+    return ConfirmResult.CONFIRMED
+
+
+@transaction.atomic
+def unsubscribe(*, public_id: str, how: str, now: dt.datetime) -> UnsubscribeResult:
+    """No more mail, from this moment: a digest not yet handed over is not sent any more."""
+    changed = (
+        Subscriber.objects.filter(public_id=public_id)
+        .exclude(state=SubscriberState.UNSUBSCRIBED)
+        .update(state=SubscriberState.UNSUBSCRIBED, next_due_at=None)
+    )
+    if not changed:
+        return UnsubscribeResult.ALREADY_UNSUBSCRIBED
+    record_consent(Subscriber.objects.get(public_id=public_id), ConsentKind.UNSUBSCRIBED, how=how, now=now)
+    return UnsubscribeResult.UNSUBSCRIBED
+
+
+@transaction.atomic
+def change_preferences(
+    *, subscriber: Subscriber, topic_slugs: Sequence[str], max_papers: int, now: dt.datetime
+) -> None:
+    """What the subscriber chose on the manage page."""
+    Subscriber.objects.filter(pk=subscriber.pk).update(max_papers=max_papers)
+    set_topics(subscriber, topic_slugs)
+    record_consent(subscriber, ConsentKind.CHANGED, how="mail link", now=now)
+
+
+def forget_unconfirmed(*, now: dt.datetime) -> int:
+    """Delete the addresses that asked a month ago and never confirmed; what is kept is the keyed hash. Safe twice."""
+    old = now - dt.timedelta(days=UNCONFIRMED_DAYS)
+    rows = Subscriber.objects.filter(state=SubscriberState.PENDING, confirmed_at__isnull=True, created_at__lt=old)
+    forgotten, _ = rows.exclude(notices__created_at__gte=old).delete()
+    return forgotten
+
+
+def set_topics(subscriber: Subscriber, slugs: Sequence[str]) -> None:
+    """Make these the subscriber's topics, neither more nor fewer. Slugs nobody knows are the form's to refuse."""
+    wanted = set(Topic.objects.active().filter(slug__in=slugs).values_list("id", flat=True))
+    Subscription.objects.filter(subscriber=subscriber).exclude(topic_id__in=wanted).delete()
+    Subscription.objects.bulk_create(
+        [Subscription(subscriber=subscriber, topic_id=topic_id) for topic_id in sorted(wanted)], ignore_conflicts=True
+    )
+
+
+def record_consent(subscriber: Subscriber, kind: ConsentKind, *, how: str, now: dt.datetime) -> None:
+    """Append to what the subscriber agreed to."""
+    ConsentEvent.objects.create(
+        subscriber=subscriber,
+        address_hash=subscriber.address_hash,
+        kind=kind,
+        at=now,
+        wording=CONSENT_WORDING,
+        how=how,
+    )
+
+
+def _write_notice(subscriber: Subscriber, kind: NoticeKind, *, now: dt.datetime) -> int | None:
+    earlier = Notice.objects.filter(address_hash=subscriber.address_hash, kind=kind)
+    if earlier.filter(created_at__gt=now - NOTICE_COOLDOWN).exists():
+        return None
+    if kind == NoticeKind.CONFIRMATION and _confirmations_since_last_yes(subscriber) >= MAX_CONFIRMATIONS:
+        return None
+    notice = Notice.objects.create(
+        kind=kind, subscriber=subscriber, address_hash=subscriber.address_hash, created_at=now
+    )
+    return notice.pk
+
+
+def _confirmations_since_last_yes(subscriber: Subscriber) -> int:
+    notices = Notice.objects.filter(address_hash=subscriber.address_hash, kind=NoticeKind.CONFIRMATION)
+    if subscriber.confirmed_at:
+        notices = notices.filter(created_at__gt=subscriber.confirmed_at)
+    return notices.count()

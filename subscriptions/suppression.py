@@ -1,0 +1,39 @@
+"""Whom we must not mail: the one place that reads and writes it."""
+
+import datetime as dt
+
+from django.db.models import Exists, OuterRef, Q
+
+from subscriptions.models import Suppression, SuppressionReason
+
+# A mailbox that did not exist may exist again: one confirmation may find out.
+BOUNCE_MAY_CONFIRM_AFTER = dt.timedelta(days=30)
+
+
+def suppress(*, address_hash: str, reason: SuppressionReason, now: dt.datetime, note: str = "") -> bool:
+    """Mail this address no more. True where it was not suppressed before; the first reason stays. Safe twice."""
+    _, created = Suppression.objects.get_or_create(
+        address_hash=address_hash, defaults={"reason": reason, "at": now, "note": note}
+    )
+    return created
+
+
+def lift_for_new_opt_in(*, address_hash: str) -> None:
+    """The person confirmed anew, from this very address: what they, or their mailbox, asked for before is over."""
+    Suppression.objects.filter(
+        address_hash=address_hash, reason__in=[SuppressionReason.ERASED, SuppressionReason.HARD_BOUNCE]
+    ).delete()
+
+
+def not_suppressed(path: str = "") -> Q:
+    """The condition «this row's address is not suppressed», for a filter. `path` leads to `address_hash`."""
+    return ~Q(Exists(Suppression.objects.filter(address_hash=OuterRef(f"{path}address_hash"))))
+
+
+def may_confirm(now: dt.datetime) -> Q:
+    """The condition «a confirmation may go to this row's address»: weaker, since the person asked for it just now."""
+    blocking = Suppression.objects.filter(address_hash=OuterRef("address_hash")).exclude(
+        Q(reason=SuppressionReason.ERASED)
+        | Q(reason=SuppressionReason.HARD_BOUNCE, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)
+    )
+    return ~Q(Exists(blocking))

@@ -1,0 +1,204 @@
+"""The reader's pages. GET and HEAD never write: mail scanners follow every link, twice, and some run JavaScript."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from subscriptions.addresses import mask_address
+from subscriptions.forms import PreferencesForm, SubscribeForm
+from subscriptions.models import Subscriber, SubscriberState
+from subscriptions.signup import (
+    ConfirmResult,
+    UnsubscribeResult,
+    change_preferences,
+    confirm_subscription,
+    request_subscription,
+    unsubscribe,
+)
+from subscriptions.tasks import send_notices
+from subscriptions.tokens import BadLinkError, ExpiredLinkError, Purpose, link, read_token
+from subscriptions.words import rhythm
+
+logger = logging.getLogger(__name__)
+View = Callable[..., HttpResponse]
+
+
+def with_subscriber(purpose: Purpose) -> Callable[[View], View]:
+    """Read the link's token and hand the view its subscriber; a link that is no good gets a page that says so."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, token: str) -> HttpResponse:
+            try:
+                public_id = read_token(purpose, token)
+            except ExpiredLinkError:
+                logger.info("a %s link had run out", purpose.value)
+                return _bad_link(request, "This link has run out", "It was good for a week. Please sign up again.", 410)
+            except BadLinkError:
+                logger.info("a %s link was not valid", purpose.value)
+                return _bad_link(
+                    request, "This link is not complete", "Please use the whole link as it stands in the mail.", 404
+                )
+            subscriber = Subscriber.objects.filter(public_id=public_id).first()
+            if subscriber is None:
+                return _bad_link(request, "Nothing is kept here any more", "This subscription was erased.", 410)
+            return view(request, subscriber, token)
+
+        return guarded
+
+    return decorate
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """The form; what it answers is the same whether or not we know the address."""
+    if request.method != "POST":
+        return render(request, "subscriptions/subscribe.html", {"form": SubscribeForm()})
+    form = SubscribeForm(request.POST)
+    if not form.is_valid():
+        return render(request, "subscriptions/subscribe.html", {"form": form}, status=422)
+    if not form.is_trap_sprung:
+        with transaction.atomic():
+            notice_id = request_subscription(
+                address=form.cleaned_data["email"],
+                topic_slugs=[topic.slug for topic in form.cleaned_data["topics"]],
+                zone=form.cleaned_data["zone"] or settings.EDITION_TIME_ZONE,
+                how="form",
+                now=timezone.now(),
+            )
+            if notice_id:
+                # The row is there; if the bell is not heard, the sweeper finds it within a minute.
+                transaction.on_commit(lambda: send_notices.delay([notice_id]), robust=True)
+    return redirect("subscriptions:check_inbox")
+
+
+@require_safe
+def check_inbox(request: HttpRequest) -> HttpResponse:
+    """What to do next."""
+    return render(request, "subscriptions/check_inbox.html")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@with_subscriber(Purpose.CONFIRM)
+def confirm(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
+    """A page with a button; pressing it starts the subscription."""
+    if request.method != "POST":
+        if subscriber.state == SubscriberState.PENDING:
+            return render(request, "subscriptions/confirm.html", _about(subscriber, token))
+        return _done_confirming(request, subscriber, _result_of(subscriber))
+    return _done_confirming(
+        request, subscriber, confirm_subscription(public_id=subscriber.public_id, now=timezone.now())
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@with_subscriber(Purpose.MANAGE)
+def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
+    """The reader's own choices. The address is masked: a forwarded mail opens this page too."""
+    if subscriber.state not in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
+        return _done(
+            request, "You are not subscribed", "There is nothing to change here. You are welcome to sign up again."
+        )
+    initial = {
+        "topics": list(subscriber.topics.values_list("slug", flat=True)),
+        "max_papers": subscriber.max_papers,
+    }
+    form = PreferencesForm(request.POST or None, initial=initial)
+    saved = False
+    if request.method == "POST" and form.is_valid():
+        change_preferences(
+            subscriber=subscriber,
+            topic_slugs=[topic.slug for topic in form.cleaned_data["topics"]],
+            max_papers=form.cleaned_data["max_papers"],
+            now=timezone.now(),
+        )
+        saved = True
+    context = {
+        **_about(subscriber, token),
+        "form": form,
+        "saved": saved,
+        "rhythm": rhythm(subscriber),
+        "unsubscribe_url": link(Purpose.UNSUBSCRIBE, subscriber.public_id),
+    }
+    status = 422 if request.method == "POST" and not saved else 200
+    return render(request, "subscriptions/manage.html", context, status=status)
+
+
+# RFC 8058: the mail program posts without cookies and without having seen a page, so this path alone is exempt; the
+# signed token is the credential, and all it can do is end the mail.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@with_subscriber(Purpose.UNSUBSCRIBE)
+def unsubscribe_page(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
+    """A page with a button; the one-click POST from the mail's header ends the subscription without the page."""
+    if request.method != "POST":
+        if subscriber.state == SubscriberState.UNSUBSCRIBED:
+            return _done_unsubscribing(request, UnsubscribeResult.ALREADY_UNSUBSCRIBED)
+        return render(request, "subscriptions/unsubscribe.html", _about(subscriber, token))
+    how = "one-click header" if request.POST.get("List-Unsubscribe") == "One-Click" else "mail link"
+    result = unsubscribe(public_id=subscriber.public_id, how=how, now=timezone.now())
+    return _done_unsubscribing(request, result)
+
+
+def _about(subscriber: Subscriber, token: str) -> dict[str, str]:
+    return {"token": token, "address": mask_address(subscriber.email)}
+
+
+def _result_of(subscriber: Subscriber) -> ConfirmResult:
+    known = subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
+    return ConfirmResult.ALREADY_CONFIRMED if known else ConfirmResult.NO_LONGER_ASKED
+
+
+def _done_confirming(request: HttpRequest, subscriber: Subscriber, result: ConfirmResult) -> HttpResponse:
+    manage_url = link(Purpose.MANAGE, subscriber.public_id)
+    match result:
+        case ConfirmResult.CONFIRMED:
+            return _done(
+                request,
+                "Welcome",
+                "You are subscribed, and your first papers are on their way to you now.",
+                url=manage_url,
+                link_text="Choose topics and how many papers",
+            )
+        case ConfirmResult.ALREADY_CONFIRMED:
+            return _done(
+                request,
+                "You have already confirmed",
+                "Nothing more to do: your papers come as you asked.",
+                url=manage_url,
+                link_text="Change what you get",
+            )
+        case ConfirmResult.NO_LONGER_ASKED:
+            return _bad_link(
+                request,
+                "This link is no longer good",
+                "This subscription has ended since. You are welcome to sign up again.",
+                410,
+            )
+
+
+def _done_unsubscribing(request: HttpRequest, result: UnsubscribeResult) -> HttpResponse:
+    if result is UnsubscribeResult.UNSUBSCRIBED:
+        return _done(request, "You are unsubscribed", "No more mail will come. Thank you for having read with us.")
+    return _done(request, "You were already unsubscribed", "No mail is sent to you. Nothing more to do.")
+
+
+def _done(request: HttpRequest, heading: str, text: str, *, url: str = "", link_text: str = "") -> HttpResponse:
+    context = {"heading": heading, "text": text, "url": url, "link_text": link_text}
+    return render(request, "subscriptions/done.html", context)
+
+
+def _bad_link(request: HttpRequest, heading: str, text: str, status: int) -> HttpResponse:
+    return render(request, "subscriptions/bad_link.html", {"heading": heading, "text": text}, status=status)
