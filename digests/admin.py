@@ -1,0 +1,232 @@
+"""The editor's desk: an edition with its papers, the books, and what a reader would get."""
+
+from typing import Any
+
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.decorators import csp_replace
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from digests import editions
+from digests.books import read_books
+from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
+from digests.previews import Preview, preview
+from subscriptions.admin import ReadOnlyAdmin
+from subscriptions.models import Subscriber
+from subscriptions.outgoing import OutgoingState
+
+SHOWN_CANDIDATES = 100
+LOCKED_STATES = {EditionState.CANCELLED, EditionState.CLOSED}
+
+
+class EditionPaperInline(admin.TabularInline[EditionPaper, Edition]):
+    """What the curator decided on, and the best of the rest. Others are found under «edition papers»."""
+
+    model = EditionPaper
+    fields = ["choice", "position", "paper", "announced", "upvotes", "note"]
+    readonly_fields = ["paper", "announced", "upvotes"]
+    extra = 0
+    can_delete = False
+    verbose_name_plural = f"papers: decided ones first, then the {SHOWN_CANDIDATES} most upvoted"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EditionPaper]:
+        object_id = request.resolver_match.kwargs.get("object_id", "0") if request.resolver_match else "0"
+        decided_first = Case(
+            When(choice=Choice.PICK, then=Value(0)),
+            When(choice=Choice.HIDDEN, then=Value(1)),
+            default=Value(2),
+            output_field=IntegerField(),
+        )
+        ordered = (
+            EditionPaper.objects.filter(edition_id=object_id)
+            .annotate(rank=decided_first)
+            .order_by("rank", "position", Coalesce("paper__upvotes", 0).desc(), "-paper__announced_date", "-paper_id")
+        )
+        ids = list(ordered.values_list("id", flat=True)[:SHOWN_CANDIDATES])
+        kept = Case(*[When(id=pk, then=Value(order)) for order, pk in enumerate(ids)], output_field=IntegerField())
+        rows = EditionPaper.objects.filter(id__in=ids).select_related("paper")
+        return rows.annotate(order=kept).order_by("order") if ids else rows
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="announced")
+    def announced(self, entry: EditionPaper) -> str:
+        return f"{entry.paper.announced_date:%d %b}"
+
+    @admin.display(description="upvotes")
+    def upvotes(self, entry: EditionPaper) -> str:
+        return "–" if entry.paper.upvotes is None else str(entry.paper.upvotes)
+
+
+class PreviewForm(forms.Form):
+    """Whose digest to look at."""
+
+    email = forms.CharField(label="As this subscriber", widget=forms.EmailInput)
+
+
+@admin.register(Edition)
+class EditionAdmin(admin.ModelAdmin[Edition]):
+    list_display = ["date", "state", "title", "paper_count", "pick_count", "cutoff_at", "published_at"]
+    list_filter = ["state"]
+    date_hierarchy = "date"
+    fields = ["date", "state", "cutoff_at", "published_at", "title", "intro", "books"]
+    readonly_fields = ["date", "state", "cutoff_at", "published_at", "books"]
+    inlines = [EditionPaperInline]
+    actions = ["publish_now", "hold", "release", "pause", "resume", "cancel"]
+    change_form_template = "admin/digests/edition/change_form.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # Editions grow out of the papers that come in.
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Edition | None = None) -> bool:
+        if obj is not None and obj.state in LOCKED_STATES:
+            return False
+        return super().has_change_permission(request, obj)
+
+    @admin.display(description="papers")
+    def paper_count(self, edition: Edition) -> int:
+        return edition.entries.exclude(choice=Choice.HIDDEN).count()
+
+    @admin.display(description="picks")
+    def pick_count(self, edition: Edition) -> int:
+        return edition.entries.filter(choice=Choice.PICK).count()
+
+    @admin.display(description="The books")
+    def books(self, edition: Edition) -> str:
+        books = read_books(edition)
+        if not books.audience:
+            return "Nobody was due for this edition yet."
+        parts = [f"{count} {OutgoingState(state).label.lower()}" for state, count in books.counts.items() if count]
+        verdict = "they balance" if books.balances else "THEY DO NOT BALANCE"
+        return f"{books.audience} readers were due = {' + '.join(parts)}: {verdict}. Accepted is not yet delivered."
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if form.has_changed() or any(formset.has_changed() for formset in formsets):
+            editions.amend(form.instance)
+
+    @admin.action(description="Publish now")
+    def publish_now(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        done = [editions.publish(edition, now=timezone.now()) for edition in queryset]
+        self._tell(request, done.count(True), "published")
+
+    @admin.action(description="Hold (do not publish at the cut-off)")
+    def hold(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        self._tell(request, sum(editions.hold(edition) for edition in queryset), "held")
+
+    @admin.action(description="Release (publish at the cut-off again)")
+    def release(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        self._tell(request, sum(editions.release(edition) for edition in queryset), "released")
+
+    @admin.action(description="Pause sending")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        self._tell(request, sum(editions.pause(edition) for edition in queryset), "paused")
+
+    @admin.action(description="Resume sending")
+    def resume(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        self._tell(request, sum(editions.resume(edition) for edition in queryset), "resumed")
+
+    @admin.action(description="Cancel (send nothing, or nothing more)")
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        self._tell(request, sum(editions.cancel(edition) for edition in queryset), "cancelled")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/preview/", view(self.preview_page), name="digests_edition_preview"),
+            path("<int:pk>/preview/document/", view(self.preview_document), name="digests_edition_preview_document"),
+            *super().get_urls(),
+        ]
+
+    def preview_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What a given subscriber would get: as HTML, text and source, with its size and the reason of each paper."""
+        edition = get_object_or_404(Edition, pk=pk)
+        form = PreviewForm(request.GET or None)
+        subscriber = shown = None
+        if form.is_valid():
+            subscriber = Subscriber.objects.filter(email__iexact=form.cleaned_data["email"].strip()).first()
+            if subscriber is None:
+                form.add_error("email", "Nobody subscribed with this address.")
+            else:
+                shown = preview(subscriber, edition, now=timezone.now())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Preview of {edition}",
+            "edition": edition,
+            "form": form,
+            "subscriber": subscriber,
+            "shown": shown,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/digests/edition/preview.html", context)
+
+    # The mail carries its styles in attributes; this one document allows them, and may run or load nothing.
+    @method_decorator(xframe_options_sameorigin)
+    @method_decorator(
+        csp_replace(
+            {
+                "default-src": [NONE],
+                "style-src": [UNSAFE_INLINE],
+                "frame-ancestors": [SELF],
+                "sandbox": ["allow-popups"],
+            }
+        )
+    )
+    def preview_document(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The HTML part alone, as the inner document of the preview."""
+        return HttpResponse(self._preview(request, pk).rendered.html)
+
+    def _preview(self, request: HttpRequest, pk: int) -> Preview:
+        edition = get_object_or_404(Edition, pk=pk)
+        subscriber = Subscriber.objects.filter(email__iexact=request.GET.get("email", "")).first()
+        if subscriber is None:
+            raise Http404
+        return preview(subscriber, edition, now=timezone.now())
+
+    def _tell(self, request: HttpRequest, done: int, what: str) -> None:
+        level = messages.SUCCESS if done else messages.WARNING
+        text = f"{done} {what}." if done else f"Nothing changed: none could be {what} in its state."
+        self.message_user(request, text, level)
+
+
+@admin.register(EditionPaper)
+class EditionPaperAdmin(admin.ModelAdmin[EditionPaper]):
+    """Every paper of every edition, for what the edition's own page does not show."""
+
+    list_display = ["paper", "edition", "choice", "position", "note"]
+    list_editable = ["choice", "position", "note"]
+    list_filter = ["choice", "edition"]
+    search_fields = ["paper__title", "paper__key"]
+    list_select_related = ["paper", "edition"]
+    list_per_page = 50
+    readonly_fields = ["edition", "paper"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: EditionPaper, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        editions.amend(obj.edition)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ["edition", "subscriber", "state", "due_at", "begun_at", "settled_at", "attempt", "reason"]
+    list_filter = ["state", "edition"]
+    search_fields = ["public_id", "provider_message_id", "subscriber__email"]
+    list_select_related = ["edition", "subscriber"]
+    list_per_page = 50

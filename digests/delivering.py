@@ -1,0 +1,135 @@
+"""Sending digests: claimed rows become mails, one at a time, each step written down before the next."""
+
+import datetime as dt
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db.models import Q
+
+from digests.digest import Digest, Shelf, build_digest, compose_digest, render_digest
+from digests.models import Delivery, EditionState, age_limit
+from mailer.handoff import hand_off
+from mailer.messages import OverBudgetError
+from subscriptions.models import SubscriberState
+from subscriptions.outgoing import OutgoingState, begin, claim, fail, put_back, record, skip
+from subscriptions.suppression import not_suppressed
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN = dt.timedelta(minutes=5)
+
+
+@dataclass
+class SendReport:
+    """What became of a batch: how many mails in which state."""
+
+    accepted: int = 0
+    skipped: int = 0
+    other: int = 0
+
+
+def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
+    """Send those of these deliveries that are queued and due. Safe to run twice, and to be killed anywhere."""
+    report = SendReport()
+    rows = claim(Delivery, ids)
+    if not rows:
+        return report
+    shelf = Shelf(now=now)
+    connection = get_connection()
+    try:
+        connection.open()
+    except OSError as error:
+        # Nothing was begun, so nothing is lost: the rows wait a little.
+        for row in rows:
+            put_back(row, f"The mail service could not be reached: {error.__class__.__name__}.", after=LOOK_AGAIN)
+        report.other = len(rows)
+        return report
+    try:
+        for row in rows:
+            _count(report, _send_one(row, connection=connection, shelf=shelf))
+    finally:
+        connection.close()
+    return report
+
+
+def _send_one(delivery: Delivery, *, connection: BaseEmailBackend, shelf: Shelf) -> OutgoingState | None:
+    """One delivery, start to end. What goes wrong with it stays on its row and never stops the others."""
+    subscriber = delivery.subscriber
+    reason = _reason_not_to_send(delivery, now=shelf.now)
+    if reason or subscriber is None:
+        skip(delivery, reason)
+        return OutgoingState.SKIPPED
+    try:
+        digest = build_digest(subscriber, delivery.edition, shelf=shelf)
+        if not digest.lines:
+            skip(delivery, "Nothing to say: every paper of the edition was sent before.")
+            return OutgoingState.SKIPPED
+        rendered = render_digest(digest, subscriber, now=shelf.now)
+        message = compose_digest(rendered, subscriber, public_id=delivery.public_id, now=shelf.now)
+    except OverBudgetError as error:
+        logger.error("delivery %s: %s", delivery.public_id, error)  # noqa: TRY400 - the message says it all
+        fail(delivery, str(error))
+        return OutgoingState.FAILED
+    except Exception as error:
+        logger.exception("delivery %s cannot be made", delivery.public_id)
+        fail(delivery, f"The digest cannot be made: {error.__class__.__name__}.")
+        return OutgoingState.FAILED
+    if not begin(delivery, allowed=_allowed(shelf.now), values=_values(digest)):
+        return _stopped_at_the_door(delivery, now=shelf.now)
+    state = record(delivery, hand_off(message, connection=connection))
+    logger.info("delivery %s: %s", delivery.public_id, state)
+    return state
+
+
+def _allowed(now: dt.datetime) -> Q:
+    """What must hold at the very moment of the hand-off."""
+    return (
+        Q(subscriber__state=SubscriberState.ACTIVE)
+        & Q(edition__state=EditionState.PUBLISHED, edition__date__gte=age_limit(now))
+        & not_suppressed("subscriber__")
+    )
+
+
+def _values(digest: Digest) -> dict[str, object]:
+    return {
+        "paper_ids": digest.paper_ids,
+        "reasons": digest.reasons,
+        "edition_revision": digest.edition.revision,
+    }
+
+
+def _reason_not_to_send(delivery: Delivery, *, now: dt.datetime) -> str:
+    """Why this mail is not to be made at all, or nothing. `begin` asks the database again."""
+    if delivery.subscriber is None:
+        return "The reader was erased."
+    if delivery.subscriber.state != SubscriberState.ACTIVE:
+        return f"The reader is {delivery.subscriber.state}."
+    if delivery.edition.state == EditionState.CANCELLED:
+        return "The edition was cancelled."
+    if delivery.edition.state == EditionState.CLOSED or delivery.edition.date < age_limit(now):
+        return "The edition is too old to be sent."
+    if not Delivery.objects.filter(not_suppressed("subscriber__"), pk=delivery.pk).exists():
+        return "The address is suppressed."
+    return ""
+
+
+def _stopped_at_the_door(delivery: Delivery, *, now: dt.datetime) -> OutgoingState | None:
+    """Begin said no: something changed since the row was claimed. Say what, or leave it to whoever holds it now."""
+    fresh = Delivery.objects.select_related("edition", "subscriber").get(pk=delivery.pk)
+    if reason := _reason_not_to_send(fresh, now=now):
+        skip(delivery, reason)
+        return OutgoingState.SKIPPED
+    put_back(delivery, f"The edition is {fresh.edition.state}.", after=LOOK_AGAIN)
+    return OutgoingState.QUEUED
+
+
+def _count(report: SendReport, state: OutgoingState | None) -> None:
+    if state == OutgoingState.ACCEPTED:
+        report.accepted += 1
+    elif state == OutgoingState.SKIPPED:
+        report.skipped += 1
+    else:
+        report.other += 1

@@ -1,0 +1,69 @@
+"""`manage.py preview_digest`: what a reader would get, without sending it."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from digests.management.commands.publish_edition import iso_date
+from digests.models import Edition
+from digests.previews import preview
+from subscriptions.addresses import InvalidAddressError, normalise_address
+from subscriptions.models import Subscriber
+
+
+class Command(BaseCommand):
+    """The doorway of `digests.previews`."""
+
+    help = (
+        "Print the digest that a subscriber would get from an edition, as HTML, text or the whole message. "
+        "Nothing is sent and nothing is written down. Exit code 2: no such subscriber or edition."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email", help="The subscriber's address.")
+        parser.add_argument("--date", type=iso_date, help="The edition's day. Default: the newest.")
+        parser.add_argument("--format", choices=["html", "text", "eml"], default="text", help="Default: text.")
+        parser.add_argument(
+            "--json", action="store_true", help="Print one JSON object with the papers and reasons too."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        subscriber, edition = _subscriber(options["email"]), _edition(options["date"])
+        shown = preview(subscriber, edition, now=timezone.now())
+        body = {"html": shown.rendered.html, "text": shown.rendered.text, "eml": shown.source}[options["format"]]
+        if not options["json"]:
+            self.stdout.write(body)
+            return
+        papers = [{"id": line.card.key, "title": line.card.title, "reason": line.reason} for line in shown.digest.lines]
+        self.stdout.write(
+            json.dumps(
+                {
+                    "date": str(edition.date),
+                    "subject": shown.rendered.subject,
+                    "format": options["format"],
+                    "bytes": len(body.encode()),
+                    "papers": papers,
+                    "body": body,
+                }
+            )
+        )
+
+
+def _subscriber(text: str) -> Subscriber:
+    try:
+        return Subscriber.objects.get(email=normalise_address(text))
+    except InvalidAddressError as error:
+        raise CommandError(str(error), returncode=2) from error
+    except Subscriber.DoesNotExist as error:
+        raise CommandError("Nobody subscribed with this address.", returncode=2) from error
+
+
+def _edition(date: Any) -> Edition:
+    editions = Edition.objects.exclude(state="cancelled")
+    found = editions.filter(date=date).first() if date else editions.first()
+    if found is None:
+        raise CommandError(f"There is no edition of {date}." if date else "There is no edition yet.", returncode=2)
+    return found

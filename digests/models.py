@@ -1,0 +1,135 @@
+"""Editions, which a curator makes, and deliveries, which account for every reader."""
+
+import datetime as dt
+
+from django.db import models
+from django.db.models import Q
+
+from papers.models import Paper
+from subscriptions.models import Subscriber
+from subscriptions.outgoing import Outgoing
+
+
+class EditionState(models.TextChoices):
+    DRAFT = "draft", "Draft: publishes itself at the cut-off"
+    HELD = "held", "Held: waits for the curator"
+    PUBLISHED = "published", "Published"
+    PAUSED = "paused", "Paused: nothing is handed over"
+    CANCELLED = "cancelled", "Cancelled"
+    CLOSED = "closed", "Closed: too old to be sent"
+
+
+# States in which an edition has been shown to readers: its papers stand in no later one.
+SHOWN_STATES = (EditionState.PUBLISHED, EditionState.PAUSED, EditionState.CLOSED)
+
+
+class EditionQuerySet(models.QuerySet["Edition"]):
+    def published(self) -> "EditionQuerySet":
+        return self.filter(state=EditionState.PUBLISHED)
+
+    def shown(self) -> "EditionQuerySet":
+        """Editions whose page everybody may read."""
+        return self.filter(state__in=SHOWN_STATES)
+
+
+class Edition(models.Model):
+    """The curated paper list of one day."""
+
+    date = models.DateField(unique=True)
+    state = models.CharField(max_length=10, choices=EditionState, default=EditionState.DRAFT)
+    title = models.CharField(max_length=150, blank=True, help_text="Shown beside the date, if you give one.")
+    intro = models.TextField(
+        blank=True, help_text="A few words to all readers. **bold**, *italic* and [links](…) work."
+    )
+    cutoff_at = models.DateTimeField(help_text="When it publishes itself; papers first seen later go into the next.")
+    published_at = models.DateTimeField(null=True, blank=True)
+    revision = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Grows with each change after publishing."
+    )
+    papers: "models.ManyToManyField[Paper, EditionPaper]" = models.ManyToManyField(
+        Paper, through="EditionPaper", related_name="editions"
+    )
+
+    objects = EditionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-date"]
+
+    def __str__(self) -> str:
+        return f"{self.date:%Y-%m-%d}"
+
+
+class Choice(models.TextChoices):
+    CANDIDATE = "candidate", "Candidate"
+    PICK = "pick", "Editor's pick"
+    HIDDEN = "hidden", "Hidden"
+
+
+class EditionPaper(models.Model):
+    """A paper in an edition, and what the curator did to it."""
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="entries")
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="edition_entries")
+    choice = models.CharField(max_length=10, choices=Choice, default=Choice.CANDIDATE)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order among the picks; the lowest comes first.")
+    note = models.CharField(max_length=500, blank=True, help_text="Why you picked it: shown above the paper.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["edition", "paper"], name="edition_paper_once")]
+        indexes = [models.Index(fields=["edition", "choice"], name="edition_paper_choice")]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id} in {self.edition_id}"
+
+
+class Delivery(Outgoing):
+    """One edition to one subscriber: the row that says what became of it.
+
+    `paper_ids` and `reasons` are what was chosen, in order, written in the same UPDATE that begins the hand-off.
+    """
+
+    edition = models.ForeignKey(Edition, on_delete=models.PROTECT, related_name="deliveries")
+    subscriber = models.ForeignKey(
+        Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries"
+    )
+    due_at = models.DateTimeField()
+    edition_revision = models.PositiveIntegerField(null=True, blank=True)
+    paper_ids = models.JSONField(default=list, blank=True)
+    reasons = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["edition", "subscriber"], name="delivery_once"),
+            models.CheckConstraint(
+                condition=~Q(state="claimed") | (~Q(claim_token="") & Q(lease_until__isnull=False)),
+                name="delivery_claim_has_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "not_before"], name="delivery_waiting"),
+            models.Index(fields=["edition", "state"], name="delivery_books"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.edition_id} to {self.subscriber_id}"
+
+
+class SkippedDay(models.Model):
+    """A day on which a reader was due and there was no new edition to send: accounted for, like everything else."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="skipped_days")
+    due_at = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "due_at"], name="skipped_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} on {self.due_at:%Y-%m-%d}"
+
+
+def age_limit(now: dt.datetime) -> dt.date:
+    """The oldest edition date that may still be sent: a clock that jumped or a database restored from last month must
+    not mail yesterday's news again."""
+    return now.date() - dt.timedelta(days=7)
