@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from digests.editions import open_date, publish_now
+from digests.editions import local_date, publish_now
 from digests.models import Edition
 from papers.fetching import can_connect
 from papers.ingest import Visit, fetch_policy, visit_source
@@ -24,24 +24,21 @@ def first_loop(*, sample_url: str, now: dt.datetime, say: Callable[[str], None])
     if shown := Edition.objects.shown().first():
         return shown
     if settings.OFFLINE or not _is_online():
-        say("No connection to the sources: using the bundled sample papers.")
+        reason = "OFFLINE is set" if settings.OFFLINE else "No source can be reached"
+        say(f"{reason}: using the bundled sample papers.")
         visits = visit_all(Source.objects.filter(is_sample=True), now=now, say=say)
     else:
         visits = visit_all(Source.objects.filter(is_sample=False).exclude(state=SourceState.OFF), now=now, say=say)
         if not any(visit.report.entries for visit in visits):
             say("The sources have nothing to show now: using the bundled sample papers.")
             visits += visit_all(Source.objects.filter(is_sample=True), now=now, say=say)
-    published = publish_now(date=first_date(now), now=now + dt.timedelta(seconds=1))
+    # Today's cut-off may have passed, but a new installation has something to show at once.
+    published = publish_now(date=local_date(now), now=now + dt.timedelta(seconds=1))
     if published.edition:
         say(f"Published the edition of {published.edition.date} with {published.edition.entries.count()} papers.")
     else:
         say(published.reason)
     return published.edition
-
-
-def first_date(now: dt.datetime) -> dt.date:
-    """The first edition is of today, although today's cut-off may have passed: there is something to see at once."""
-    return min(open_date(now), now.date())
 
 
 def point_sample_at(base_url: str) -> None:

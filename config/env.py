@@ -28,11 +28,14 @@ SETTINGS: dict[str, Setting] = {}
 
 
 def text(name: str, default: str, meaning: str) -> str:
-    """The value of `name`, of the file that `<name>_FILE` points to, or the default. Surrounding space is dropped."""
+    """The value of `name`, of the file that `<name>_FILE` points to, or the default.
+
+    Surrounding space is dropped, and a value that is empty counts as not given.
+    """
     SETTINGS[name] = Setting(name, default, meaning)
     if path := os.environ.get(f"{name}_FILE"):
         return Path(path).read_text(encoding="utf-8").strip()
-    return os.environ.get(name, default).strip()
+    return os.environ.get(name, "").strip() or default
 
 
 def flag(name: str, meaning: str) -> bool:

@@ -5,6 +5,10 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views.decorators.http import require_safe
+from django.views.generic import RedirectView
+
+admin.site.site_header = admin.site.site_title = f"{settings.SITE_NAME}: the editor’s desk"
+admin.site.index_title = "What would you like to do?"
 
 
 @require_safe
@@ -17,6 +21,7 @@ urlpatterns = [
     path("", include("digests.urls")),
     path("", include("subscriptions.urls")),
     path("healthz", healthz),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")),
     path("admin/", admin.site.urls),
     path("anymail/", include("anymail.urls")),
 ]

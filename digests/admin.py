@@ -1,5 +1,6 @@
 """The editor's desk: an edition with its papers, the books, and what a reader would get."""
 
+from collections.abc import Callable
 from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -9,7 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -112,12 +113,28 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
             return "Nobody was due for this edition yet."
         parts = [f"{count} {OutgoingState(state).label.lower()}" for state, count in books.counts.items() if count]
         verdict = "they balance" if books.balances else "THEY DO NOT BALANCE"
-        return f"{books.audience} readers were due = {' + '.join(parts)}: {verdict}. Accepted is not yet delivered."
+        due = "1 reader was" if books.audience == 1 else f"{books.audience} readers were"
+        return f"{due} due = {' + '.join(parts)}: {verdict}. Accepted is not yet delivered."
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         if form.has_changed() or any(formset.has_changed() for formset in formsets):
             editions.amend(form.instance)
+
+    def response_change(self, request: HttpRequest, obj: Edition) -> HttpResponse:
+        """The buttons beside «Save»: what was typed is saved first, then the edition moves."""
+        moves: dict[str, tuple[Callable[[Edition], bool], str]] = {
+            "_publish": (lambda edition: editions.publish(edition, now=timezone.now()), "published"),
+            "_hold": (editions.hold, "held"),
+            "_release": (editions.release, "released"),
+            "_pause": (editions.pause, "paused"),
+            "_resume": (editions.resume, "resumed"),
+        }
+        for name, (move, what) in moves.items():
+            if name in request.POST:
+                self._tell(request, int(move(obj)), what)
+                return redirect("admin:digests_edition_change", obj.pk)
+        return super().response_change(request, obj)
 
     @admin.action(description="Publish now")
     def publish_now(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:

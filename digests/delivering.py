@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Q
 
@@ -14,15 +13,14 @@ from digests.models import Delivery, EditionState, age_limit
 from mailer.handoff import hand_off
 from mailer.messages import OverBudgetError
 from subscriptions.models import SubscriberState
-from subscriptions.outgoing import OutgoingState, begin, claim, fail, put_back, record, skip
+from subscriptions.outgoing import OutgoingState, begin, fail, put_back, record, skip
+from subscriptions.sending import LOOK_AGAIN, send_claimed
 from subscriptions.suppression import not_suppressed
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN = dt.timedelta(minutes=5)
 
-
-@dataclass
+@dataclass(frozen=True, slots=True)
 class SendReport:
     """What became of a batch: how many mails in which state."""
 
@@ -33,26 +31,14 @@ class SendReport:
 
 def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
     """Send those of these deliveries that are queued and due. Safe to run twice, and to be killed anywhere."""
-    report = SendReport()
-    rows = claim(Delivery, ids)
-    if not rows:
-        return report
     shelf = Shelf(now=now)
-    connection = get_connection()
-    try:
-        connection.open()
-    except OSError as error:
-        # Nothing was begun, so nothing is lost: the rows wait a little.
-        for row in rows:
-            put_back(row, f"The mail service could not be reached: {error.__class__.__name__}.", after=LOOK_AGAIN)
-        report.other = len(rows)
-        return report
-    try:
-        for row in rows:
-            _count(report, _send_one(row, connection=connection, shelf=shelf))
-    finally:
-        connection.close()
-    return report
+
+    def send_one(delivery: Delivery, connection: BaseEmailBackend) -> OutgoingState | None:
+        return _send_one(delivery, connection=connection, shelf=shelf)
+
+    states = send_claimed(Delivery, ids, send_one=send_one)
+    accepted, skipped = states.count(OutgoingState.ACCEPTED), states.count(OutgoingState.SKIPPED)
+    return SendReport(accepted=accepted, skipped=skipped, other=len(states) - accepted - skipped)
 
 
 def _send_one(delivery: Delivery, *, connection: BaseEmailBackend, shelf: Shelf) -> OutgoingState | None:
@@ -122,14 +108,6 @@ def _stopped_at_the_door(delivery: Delivery, *, now: dt.datetime) -> OutgoingSta
     if reason := _reason_not_to_send(fresh, now=now):
         skip(delivery, reason)
         return OutgoingState.SKIPPED
-    put_back(delivery, f"The edition is {fresh.edition.state}.", after=LOOK_AGAIN)
-    return OutgoingState.QUEUED
-
-
-def _count(report: SendReport, state: OutgoingState | None) -> None:
-    if state == OutgoingState.ACCEPTED:
-        report.accepted += 1
-    elif state == OutgoingState.SKIPPED:
-        report.skipped += 1
-    else:
-        report.other += 1
+    waits_for_edition = fresh.edition.state != EditionState.PUBLISHED
+    why = f"The edition is {fresh.edition.state}." if waits_for_edition else "It took longer than its lease."
+    return OutgoingState.QUEUED if put_back(delivery, why, after=LOOK_AGAIN) else None

@@ -55,7 +55,7 @@ class Shelf:
 
     now: dt.datetime
     _candidates: dict[tuple[int, ...], list[Candidate]] = field(default_factory=dict)
-    _cards: dict[int, Card] = field(default_factory=dict)
+    _cards: dict[tuple[int, ...], dict[int, Card]] = field(default_factory=dict)
     _topic_names: dict[str, str] = field(default_factory=dict)
 
     def candidates(self, editions: Sequence[Edition]) -> list[Candidate]:
@@ -65,15 +65,15 @@ class Shelf:
             self._candidates[ids] = _load_candidates(editions)
         return self._candidates[ids]
 
-    def cards(self, paper_ids: Iterable[int]) -> dict[int, Card]:
-        """Cards of these papers, made once each."""
-        missing = [pk for pk in paper_ids if pk not in self._cards]
+    def cards(self, paper_ids: Iterable[int], *, editions: Sequence[Edition]) -> dict[int, Card]:
+        """Cards of these papers as they stand in these editions, made once each."""
+        cards = self._cards.setdefault(tuple(edition.pk for edition in editions), {})
+        missing = [pk for pk in paper_ids if pk not in cards]
         if missing:
-            entries = {
-                entry.paper_id: entry for entry in EditionPaper.objects.filter(paper_id__in=missing, choice=Choice.PICK)
-            }
-            self._cards.update(cards_for(missing, entries=entries))
-        return self._cards
+            # A pick and its note belong to the edition they were made in: another may be a draft.
+            picks = EditionPaper.objects.filter(edition__in=editions, paper_id__in=missing, choice=Choice.PICK)
+            cards.update(cards_for(missing, entries={entry.paper_id: entry for entry in picks}))
+        return cards
 
     def topic_name(self, slug: str) -> str:
         """The human name of a topic."""
@@ -91,7 +91,7 @@ def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> D
         seen_paper_ids=seen_papers(subscriber, edition, now=shelf.now),
     )
     chosen = select_digest(shelf.candidates(editions), reader)
-    cards = shelf.cards(choice.paper_id for choice in chosen)
+    cards = shelf.cards((choice.paper_id for choice in chosen), editions=editions)
     lines = tuple(
         Line(cards[choice.paper_id], choice.section, _reason(choice, shelf))
         for choice in chosen

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper, EditionState, age_limit
 from papers.entries import Announcement as AnnouncementKind
@@ -18,6 +18,7 @@ from papers.models import Announcement, Paper
 CANDIDATE_DAYS = 7
 _CHUNK = 1000
 _COUNTS_AS_ANNOUNCED = (AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST)
+_NOT_YET_SHOWN = (EditionState.DRAFT, EditionState.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ def grow_draft(*, date: dt.date, cutoff_at: dt.datetime) -> int:
     if not paper_ids:
         return 0
     with transaction.atomic():
-        edition, _ = Edition.objects.get_or_create(date=date, defaults={"cutoff_at": cutoff_at})
-        if edition.state not in {EditionState.DRAFT, EditionState.HELD}:
+        # Locked, so that it cannot be published between the look at its state and the papers that come in.
+        edition, _ = Edition.objects.select_for_update().get_or_create(date=date, defaults={"cutoff_at": cutoff_at})
+        if edition.state not in _NOT_YET_SHOWN:
             return 0
         held = set(edition.entries.values_list("paper_id", flat=True))
         fresh = [EditionPaper(edition=edition, paper_id=pk) for pk in paper_ids if pk not in held]
@@ -73,25 +75,33 @@ def publish_due_editions(*, now: dt.datetime) -> list[Edition]:
         grow_draft(date=open_date(now), cutoff_at=cutoff_of(open_date(now)))
     due = Edition.objects.filter(state=EditionState.DRAFT, cutoff_at__lte=now, date__gte=age_limit(now))
     published = [edition for edition in due.order_by("date") if publish(edition, now=now)]
-    Edition.objects.filter(
-        state__in=[EditionState.PUBLISHED, EditionState.PAUSED, EditionState.DRAFT, EditionState.HELD],
-        date__lt=age_limit(now),
-    ).update(state=EditionState.CLOSED)
+    old = Edition.objects.filter(date__lt=age_limit(now))
+    old.filter(state__in=[EditionState.PUBLISHED, EditionState.PAUSED]).update(state=EditionState.CLOSED)
+    # A closed edition has a public page. What was never published, perhaps on purpose, gets none by growing old.
+    old.filter(state__in=_NOT_YET_SHOWN).update(state=EditionState.CANCELLED)
     return published
 
 
 def publish(edition: Edition, *, now: dt.datetime) -> bool:
-    """Publish a draft or held edition. True where this call did it; a second one changes nothing."""
+    """Publish a draft or held edition. True where this call did it; a second one changes nothing.
+
+    Papers never stand in two shown editions: candidates that another showed meanwhile leave this one, and its papers
+    leave the drafts. What a curator touched stays where they put it, for them to see.
+    """
     with transaction.atomic():
+        # Not a join, with which a publish and a cancel at the same moment could both succeed; see `begin`.
         changed = Edition.objects.filter(
-            pk=edition.pk, state__in=[EditionState.DRAFT, EditionState.HELD], entries__isnull=False
+            Exists(_not_shown_elsewhere(EditionPaper.objects.filter(edition=OuterRef("pk")))),
+            pk=edition.pk,
+            state__in=_NOT_YET_SHOWN,
         ).update(state=EditionState.PUBLISHED, published_at=now)
         if changed:
-            shown = EditionPaper.objects.filter(edition=edition).exclude(choice=Choice.HIDDEN).values("paper_id")
-            # Papers never stand in two editions; what a curator already touched in a later draft stays for them to see.
+            own = EditionPaper.objects.filter(edition=edition)
+            own.exclude(pk__in=_not_shown_elsewhere(own).values("pk")).delete()
+            shown = own.exclude(choice=Choice.HIDDEN).values("paper_id")
             EditionPaper.objects.filter(
-                edition__state=EditionState.DRAFT, choice=Choice.CANDIDATE, paper_id__in=shown
-            ).exclude(edition=edition).delete()
+                edition__state__in=_NOT_YET_SHOWN, choice=Choice.CANDIDATE, paper_id__in=shown
+            ).delete()
     edition.refresh_from_db()
     return bool(changed)
 
@@ -107,7 +117,8 @@ def publish_now(*, date: dt.date, now: dt.datetime) -> Published:
     edition = Edition.objects.filter(date=date).first()
     if edition is None:
         return Published(None, f"Nothing announced: there are no papers for {date}.")
-    publish(edition, now=now)
+    if not publish(edition, now=now):
+        return Published(None, f"The edition of {date} has no papers that were not shown before.")
     return Published(edition)
 
 
@@ -135,7 +146,7 @@ def cancel(edition: Edition) -> bool:
     """Never send it, or the rest of it."""
     return _move(
         edition,
-        {EditionState.DRAFT, EditionState.HELD, EditionState.PUBLISHED, EditionState.PAUSED},
+        {*_NOT_YET_SHOWN, EditionState.PUBLISHED, EditionState.PAUSED},
         EditionState.CANCELLED,
     )
 
@@ -154,6 +165,12 @@ def _move(edition: Edition, before: set[EditionState], after: EditionState) -> b
     changed = Edition.objects.filter(pk=edition.pk, state__in=before).update(state=after)
     edition.refresh_from_db()
     return bool(changed)
+
+
+def _not_shown_elsewhere(entries: QuerySet[EditionPaper]) -> QuerySet[EditionPaper]:
+    """Those of these entries that a curator touched, or whose paper stands in no other edition that was shown."""
+    elsewhere = EditionPaper.objects.filter(paper=OuterRef("paper"), edition__state__in=SHOWN_STATES)
+    return entries.exclude(Exists(elsewhere.exclude(edition=OuterRef("edition"))), choice=Choice.CANDIDATE)
 
 
 def _candidate_ids(*, date: dt.date, cutoff_at: dt.datetime) -> list[int]:

@@ -4,11 +4,13 @@ Four outcomes, no more: it was accepted, it was refused for now, it was refused 
 answer is knowledge: a connection that breaks while we wait for one leaves the outcome open, and nobody may guess.
 """
 
+import contextlib
 import smtplib
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import requests
+import urllib3
 from anymail.exceptions import (
     AnymailAPIError,
     AnymailConfigurationError,
@@ -64,6 +66,9 @@ def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
     try:
         sent = connection.send_messages([message])
     except Exception as error:  # noqa: BLE001 - whatever a backend raises, the row needs an honest state
+        # The connection may be broken, and then every later message on it would end in «no answer» too.
+        with contextlib.suppress(Exception):
+            connection.close()
         return classify(error)
     if not sent:
         return Refused("The mail service was given nothing to send.")
@@ -91,6 +96,8 @@ def classify(error: Exception) -> Outcome:
             return _classify_smtp(code, text)
         case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
             return _classify_smtp(code, text)
+        case smtplib.SMTPNotSupportedError():
+            return Refused("The mail server cannot carry this message.")
         case ConnectionRefusedError():
             return TryLater("The mail service does not accept connections.")
         case ValueError() | UnicodeError():
@@ -114,7 +121,12 @@ def _classify_api(error: AnymailAPIError) -> Outcome:
 
 
 def _never_connected(cause: BaseException | None) -> bool:
-    return isinstance(cause, requests.ConnectionError) and "NewConnectionError" in repr(cause)
+    # Requests wraps urllib3's MaxRetryError, whose reason says how far it came; a name that could not be looked up is a
+    # NewConnectionError too.
+    reasons = [getattr(wrapped, "reason", None) for wrapped in cause.args] if cause else []
+    return isinstance(cause, requests.ConnectionError) and any(
+        isinstance(reason, urllib3.exceptions.NewConnectionError) for reason in reasons
+    )
 
 
 def _classify_smtp(code: int, text: bytes | str) -> Outcome:

@@ -39,8 +39,9 @@ def pass_gate(*, host: str) -> None:
 
 
 def close_gate(*, host: str, until: dt.datetime) -> None:
-    """Nobody of ours asks this host before `until`."""
-    HostGate.objects.update_or_create(host=_gate_of(host), defaults={"free_at": until})
+    """Nobody of ours asks this host before `until`. A longer silence asked for before stays."""
+    HostGate.objects.get_or_create(host=_gate_of(host), defaults={"free_at": until})
+    HostGate.objects.filter(host=_gate_of(host), free_at__lt=until).update(free_at=until)
 
 
 def _gate_of(host: str) -> str:

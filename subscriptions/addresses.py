@@ -25,7 +25,8 @@ def normalise_address(text: str) -> str:
     """
     address = unicodedata.normalize("NFC", text.strip())
     local, at, domain = address.rpartition("@")
-    if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
+    is_clean = _LOCAL.fullmatch(local) and local.isprintable()
+    if not at or not is_clean or local.startswith(".") or local.endswith(".") or ".." in local:
         raise InvalidAddressError("This does not look like a mail address. It should be like name@example.org.")
     try:
         ascii_domain = idna.encode(domain.casefold(), uts46=True).decode("ascii")

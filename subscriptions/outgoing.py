@@ -8,11 +8,11 @@ any time and at most one of them changes the row. The queue is a doorbell; these
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
@@ -86,15 +86,31 @@ def claim(model: type[Mail], ids: Iterable[int], *, lease: dt.timedelta = LEASE)
     return list(model._default_manager.filter(claim_token=token, state=OutgoingState.CLAIMED).order_by("pk"))
 
 
+def claim_apart(model: type[Mail], ids: Iterable[int], *, lease: dt.timedelta = LEASE) -> Iterator[list[Mail]]:
+    """Claim all of `ids` that no worker died over, then each of the others by itself, when its turn comes.
+
+    So a poison row takes the rows around it down once, never twice: at the second death it was alone in hand.
+    """
+    wanted = list(ids)
+    queued = model._default_manager.filter(pk__in=wanted, state=OutgoingState.QUEUED)
+    suspects = list(queued.filter(worker_deaths__gt=0).order_by("pk").values_list("pk", flat=True))
+    yield claim(model, [pk for pk in wanted if pk not in suspects], lease=lease)
+    for pk in suspects:
+        yield claim(model, [pk], lease=lease)
+
+
 def begin(row: Outgoing, *, allowed: Q, values: Mapping[str, Any] | None = None) -> bool:
     """The last word before the hand-off: True means this worker, now, may send this row, and nobody else may.
 
     `allowed` is what else must hold at this very moment (the reader still wants mail, the edition is not paused);
     `values` are written in the same UPDATE. False means do not send.
     """
+    # `allowed` joins other tables, and an UPDATE with joins is written `id IN (SELECT …)`: PostgreSQL then judges the
+    # row as it was before a concurrent change. Inside EXISTS it leaves the row's own conditions to the UPDATE itself.
+    permitted = type(row)._default_manager.filter(allowed, pk=OuterRef("pk"))
     changed = (
         _held(row, OutgoingState.CLAIMED)
-        .filter(allowed, lease_until__gt=Now())
+        .filter(Exists(permitted), lease_until__gt=Now())
         .update(state=OutgoingState.HANDING_OVER, begun_at=Now(), attempt=F("attempt") + 1, **(values or {}))
     )
     return changed == 1

@@ -65,8 +65,11 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         return render(request, "subscriptions/subscribe.html", {"form": SubscribeForm()})
     form = SubscribeForm(request.POST)
     if not form.is_valid():
+        logger.info("a sign-up was refused: %s", ", ".join(f"{name} is not valid" for name in form.errors))
         return render(request, "subscriptions/subscribe.html", {"form": form}, status=422)
-    if not form.is_trap_sprung:
+    if form.is_trap_sprung:
+        logger.info("a sign-up filled in the field that people do not see; nothing was kept")
+    else:
         with transaction.atomic():
             notice_id = request_subscription(
                 address=form.cleaned_data["email"],
@@ -114,7 +117,7 @@ def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
         "topics": list(subscriber.topics.values_list("slug", flat=True)),
         "max_papers": subscriber.max_papers,
     }
-    form = PreferencesForm(request.POST or None, initial=initial)
+    form = PreferencesForm(request.POST if request.method == "POST" else None, initial=initial)
     saved = False
     if request.method == "POST" and form.is_valid():
         change_preferences(
@@ -124,6 +127,8 @@ def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
             now=timezone.now(),
         )
         saved = True
+    elif request.method == "POST":
+        logger.info("a change of preferences was refused: %s", ", ".join(form.errors))
     context = {
         **_about(subscriber, token),
         "form": form,
@@ -162,6 +167,8 @@ def _result_of(subscriber: Subscriber) -> ConfirmResult:
 
 
 def _done_confirming(request: HttpRequest, subscriber: Subscriber, result: ConfirmResult) -> HttpResponse:
+    if result is not ConfirmResult.CONFIRMED:
+        logger.info("a confirmation link was used again: %s", result.name.lower())
     manage_url = link(Purpose.MANAGE, subscriber.public_id)
     match result:
         case ConfirmResult.CONFIRMED:
@@ -192,6 +199,7 @@ def _done_confirming(request: HttpRequest, subscriber: Subscriber, result: Confi
 def _done_unsubscribing(request: HttpRequest, result: UnsubscribeResult) -> HttpResponse:
     if result is UnsubscribeResult.UNSUBSCRIBED:
         return _done(request, "You are unsubscribed", "No more mail will come. Thank you for having read with us.")
+    logger.info("an unsubscribe link was used again")
     return _done(request, "You were already unsubscribed", "No mail is sent to you. Nothing more to do.")
 
 

@@ -1,40 +1,51 @@
 """What every test gets: an environment of its own, a mailbox of its own, and no way out to the network."""
 
+import atexit
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from celery.app.task import Task
+from pytest_django import Settings
 
 # Before Django reads its settings: tests never touch the `var/` of the person who runs them.
-os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="daily-papers-tests-"))
+if "VAR_DIR" not in os.environ:
+    os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="daily-papers-tests-")
+    atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 os.environ["OFFLINE"] = "1"
 
 pytest_plugins = ["tests.factories"]
 
 
 @pytest.fixture(autouse=True)
-def own_mailbox(settings, tmp_path: Path) -> Path:
+def own_mailbox(settings: Settings, tmp_path: Path) -> Path:
     """Mail goes into a directory of this test alone, through the very backend of the single-machine set-up."""
     settings.EMAIL_BACKEND = "mailer.outbox.OutboxBackend"
     settings.LOCAL_MAILBOX = True
     settings.OUTBOX_DIR = tmp_path / "outbox"
-    return settings.OUTBOX_DIR
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    # Again, because pytest-django reads the settings before it reads this file where nobody named them.
+    settings.OFFLINE = True
+    return tmp_path / "outbox"
 
 
 @pytest.fixture(autouse=True)
-def silent_bell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[list[tuple[str, tuple]]]:
+def silent_bell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[tuple[str, tuple[Any, ...]]]:
     """Record what was rung instead of asking for a broker; the tests that run a real worker do without this."""
-    rung: list[tuple[str, tuple]] = []
+    rung: list[tuple[str, tuple[Any, ...]]] = []
     if request.node.get_closest_marker("worker") is None:
-        from celery.app.task import Task
 
-        def ring(task, args=None, kwargs=None, **options):
+        def ring(task: Task, args: Any = None, kwargs: Any = None, **options: Any) -> None:
             rung.append((task.name, tuple(args or ())))
 
         monkeypatch.setattr(Task, "apply_async", ring)
-    yield rung
+    return rung
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +58,12 @@ def django_db_modify_db_settings(
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Settings) -> None:
+    """Static files as they stand in the repository, looked up when asked for, with production's settings too."""
+    settings.STATIC_ROOT = None
+    settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
+    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,13 @@ TODAY = NOW.date()
 _numbers = itertools.count(1)
 
 
-def make_source(**values) -> Source:
+def make_source(**values: Any) -> Source:
     number = next(_numbers)
     defaults = {"slug": f"source-{number}", "name": f"Source {number}", "kind": "arxiv", "url": "http://127.0.0.1/feed"}
     return Source.objects.create(**{**defaults, **values})
 
 
-def make_paper(*, topics: list[str] | None = None, announced_in: Source | None = None, **values) -> Paper:
+def make_paper(*, topics: list[str] | None = None, announced_in: Source | None = None, **values: Any) -> Paper:
     """A paper; with `announced_in` it also has a new announcement there on its day, seen two hours before NOW."""
     number = next(_numbers)
     defaults = {
@@ -45,12 +46,12 @@ def make_paper(*, topics: list[str] | None = None, announced_in: Source | None =
     return paper
 
 
-def make_topic(slug: str, **values) -> Topic:
+def make_topic(slug: str, **values: Any) -> Topic:
     topic, _ = Topic.objects.update_or_create(slug=slug, defaults={"name": slug.title(), **values})
     return topic
 
 
-def make_edition(papers: list[Paper] | None = None, *, picks: list[Paper] | None = None, **values) -> Edition:
+def make_edition(papers: list[Paper] | None = None, *, picks: list[Paper] | None = None, **values: Any) -> Edition:
     defaults = {"date": TODAY, "state": EditionState.PUBLISHED, "cutoff_at": NOW - dt.timedelta(hours=5)}
     edition = Edition.objects.create(**{**defaults, **values})
     for position, paper in enumerate(picks or []):
@@ -60,7 +61,7 @@ def make_edition(papers: list[Paper] | None = None, *, picks: list[Paper] | None
     return edition
 
 
-def make_subscriber(*, topics: list[str] | None = None, **values) -> Subscriber:
+def make_subscriber(*, topics: list[str] | None = None, **values: Any) -> Subscriber:
     number = next(_numbers)
     email = values.pop("email", f"reader{number}@example.org")
     defaults = {
@@ -74,11 +75,11 @@ def make_subscriber(*, topics: list[str] | None = None, **values) -> Subscriber:
     return subscriber
 
 
-def make_delivery(*, edition: Edition, subscriber: Subscriber, **values) -> Delivery:
+def make_delivery(*, edition: Edition, subscriber: Subscriber, **values: Any) -> Delivery:
     return Delivery.objects.create(edition=edition, subscriber=subscriber, **{"due_at": NOW, **values})
 
 
 @pytest.fixture
-def small_edition(db) -> Edition:
+def small_edition(db: None) -> Edition:
     """A published edition of three papers, one of them picked."""
     return make_edition([make_paper(upvotes=5), make_paper()], picks=[make_paper()])

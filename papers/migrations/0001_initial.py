@@ -6,141 +6,244 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='HostGate',
+            name="HostGate",
             fields=[
-                ('host', models.CharField(max_length=255, primary_key=True, serialize=False)),
-                ('free_at', models.DateTimeField()),
+                ("host", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ("free_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('kind', models.CharField(choices=[('arxiv', 'Arxiv'), ('hf', 'Hf'), ('rss', 'Rss')], max_length=20)),
-                ('url', models.URLField(max_length=500)),
-                ('is_sample', models.BooleanField(default=False, editable=False, help_text='Serves the bundled sample papers, not the real ones.')),
-                ('state', models.CharField(choices=[('fresh', 'Fresh: brought new papers'), ('waiting', 'Waiting: nothing new yet'), ('quiet', 'Quiet: nothing is announced today'), ('stalled', 'Stalled: nothing new for too long'), ('failing', 'Failing: could not be fetched'), ('off', 'Off')], default='waiting', max_length=10)),
-                ('etag', models.CharField(blank=True, editable=False, max_length=300)),
-                ('last_modified', models.CharField(blank=True, editable=False, max_length=100)),
-                ('next_fetch_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('last_fetched_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_success_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_new_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('failures', models.PositiveSmallIntegerField(default=0, editable=False, help_text='Failed fetches in a row.')),
-                ('last_error', models.TextField(blank=True, editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("kind", models.CharField(choices=[("arxiv", "Arxiv"), ("hf", "Hf"), ("rss", "Rss")], max_length=20)),
+                ("url", models.URLField(max_length=500)),
+                (
+                    "is_sample",
+                    models.BooleanField(
+                        default=False, editable=False, help_text="Serves the bundled sample papers, not the real ones."
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("fresh", "Fresh: brought new papers"),
+                            ("waiting", "Waiting: nothing new yet"),
+                            ("quiet", "Quiet: nothing is announced today"),
+                            ("stalled", "Stalled: nothing new for too long"),
+                            ("failing", "Failing: could not be fetched"),
+                            ("off", "Off"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("etag", models.CharField(blank=True, editable=False, max_length=300)),
+                ("last_modified", models.CharField(blank=True, editable=False, max_length=100)),
+                ("next_fetch_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ("last_fetched_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_success_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_new_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "failures",
+                    models.PositiveSmallIntegerField(default=0, editable=False, help_text="Failed fetches in a row."),
+                ),
+                ("last_error", models.TextField(blank=True, editable=False)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Topic',
+            name="Topic",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('description', models.CharField(blank=True, max_length=300)),
-                ('categories', models.JSONField(blank=True, default=list, help_text='arXiv categories, for example ["cs.CL"].')),
-                ('any_words', models.JSONField(blank=True, default=list, help_text='One of these words or phrases must occur.')),
-                ('must_words', models.JSONField(blank=True, default=list, help_text='Each of these must occur.')),
-                ('mute_words', models.JSONField(blank=True, default=list, help_text='None of these may occur.')),
-                ('position', models.PositiveSmallIntegerField(default=100)),
-                ('is_active', models.BooleanField(default=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("description", models.CharField(blank=True, max_length=300)),
+                (
+                    "categories",
+                    models.JSONField(blank=True, default=list, help_text='arXiv categories, for example ["cs.CL"].'),
+                ),
+                (
+                    "any_words",
+                    models.JSONField(blank=True, default=list, help_text="One of these words or phrases must occur."),
+                ),
+                ("must_words", models.JSONField(blank=True, default=list, help_text="Each of these must occur.")),
+                ("mute_words", models.JSONField(blank=True, default=list, help_text="None of these may occur.")),
+                ("position", models.PositiveSmallIntegerField(default=100)),
+                ("is_active", models.BooleanField(default=True)),
             ],
             options={
-                'ordering': ['position', 'name'],
+                "ordering": ["position", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Fetch',
+            name="Fetch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fetched_at', models.DateTimeField()),
-                ('status', models.CharField(choices=[('stored', 'Stored'), ('not-modified', 'Not modified'), ('refused', 'Refused: not a document of this kind'), ('failed', 'Failed: could not be fetched')], max_length=15)),
-                ('entries', models.PositiveIntegerField(default=0)),
-                ('new', models.PositiveIntegerField(default=0)),
-                ('changed', models.PositiveIntegerField(default=0)),
-                ('known', models.PositiveIntegerField(default=0)),
-                ('rejected', models.PositiveIntegerField(default=0)),
-                ('problems', models.JSONField(blank=True, default=list)),
-                ('error', models.TextField(blank=True)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fetches', to='papers.source')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("fetched_at", models.DateTimeField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("stored", "Stored"),
+                            ("not-modified", "Not modified"),
+                            ("refused", "Refused: not a document of this kind"),
+                            ("failed", "Failed: could not be fetched"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("entries", models.PositiveIntegerField(default=0)),
+                ("new", models.PositiveIntegerField(default=0)),
+                ("changed", models.PositiveIntegerField(default=0)),
+                ("known", models.PositiveIntegerField(default=0)),
+                ("rejected", models.PositiveIntegerField(default=0)),
+                ("problems", models.JSONField(blank=True, default=list)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="fetches", to="papers.source"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'fetches',
-                'ordering': ['-fetched_at', '-id'],
+                "verbose_name_plural": "fetches",
+                "ordering": ["-fetched_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Paper',
+            name="Paper",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='Version-less canonical id, like arxiv:2509.02547.', max_length=200, unique=True)),
-                ('title', models.TextField()),
-                ('abstract', models.TextField(blank=True)),
-                ('authors', models.JSONField(default=list)),
-                ('categories', models.JSONField(blank=True, default=list)),
-                ('raw_title', models.TextField(blank=True, editable=False)),
-                ('raw_abstract', models.TextField(blank=True, editable=False)),
-                ('text_rank', models.PositiveSmallIntegerField(default=0, editable=False, help_text='How faithful the source of the text is; a lesser one never overwrites it.')),
-                ('version', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('doi', models.CharField(blank=True, max_length=200)),
-                ('link', models.URLField(blank=True, max_length=500)),
-                ('pdf_link', models.URLField(blank=True, max_length=500)),
-                ('code_link', models.URLField(blank=True, max_length=500)),
-                ('project_link', models.URLField(blank=True, max_length=500)),
-                ('announced_date', models.DateField(db_index=True)),
-                ('first_seen_at', models.DateTimeField(db_index=True)),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-                ('revision', models.PositiveIntegerField(default=1, editable=False, help_text='Grows when what a reader sees changes.')),
-                ('upvotes', models.PositiveIntegerField(blank=True, null=True)),
-                ('comments', models.PositiveIntegerField(blank=True, null=True)),
-                ('github_stars', models.PositiveIntegerField(blank=True, null=True)),
-                ('topics', models.ManyToManyField(blank=True, related_name='papers', to='papers.topic')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="Version-less canonical id, like arxiv:2509.02547.", max_length=200, unique=True
+                    ),
+                ),
+                ("title", models.TextField()),
+                ("abstract", models.TextField(blank=True)),
+                ("authors", models.JSONField(default=list)),
+                ("categories", models.JSONField(blank=True, default=list)),
+                ("raw_title", models.TextField(blank=True, editable=False)),
+                ("raw_abstract", models.TextField(blank=True, editable=False)),
+                (
+                    "text_rank",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="How faithful the source of the text is; a lesser one never overwrites it.",
+                    ),
+                ),
+                ("version", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("doi", models.CharField(blank=True, max_length=200)),
+                ("link", models.URLField(blank=True, max_length=500)),
+                ("pdf_link", models.URLField(blank=True, max_length=500)),
+                ("code_link", models.URLField(blank=True, max_length=500)),
+                ("project_link", models.URLField(blank=True, max_length=500)),
+                ("announced_date", models.DateField(db_index=True)),
+                ("first_seen_at", models.DateTimeField(db_index=True)),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "revision",
+                    models.PositiveIntegerField(
+                        default=1, editable=False, help_text="Grows when what a reader sees changes."
+                    ),
+                ),
+                ("upvotes", models.PositiveIntegerField(blank=True, null=True)),
+                ("comments", models.PositiveIntegerField(blank=True, null=True)),
+                ("github_stars", models.PositiveIntegerField(blank=True, null=True)),
+                ("topics", models.ManyToManyField(blank=True, related_name="papers", to="papers.topic")),
             ],
             options={
-                'ordering': ['-announced_date', '-id'],
+                "ordering": ["-announced_date", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='DailySignal',
+            name="DailySignal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField()),
-                ('upvotes', models.PositiveIntegerField(blank=True, null=True)),
-                ('comments', models.PositiveIntegerField(blank=True, null=True)),
-                ('github_stars', models.PositiveIntegerField(blank=True, null=True)),
-                ('paper', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signals', to='papers.paper')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signals', to='papers.source')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField()),
+                ("upvotes", models.PositiveIntegerField(blank=True, null=True)),
+                ("comments", models.PositiveIntegerField(blank=True, null=True)),
+                ("github_stars", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "paper",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="signals", to="papers.paper"
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="signals", to="papers.source"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('paper', 'source', 'date'), name='signal_once_a_day'), models.CheckConstraint(condition=models.Q(('upvotes__isnull', False), ('comments__isnull', False), ('github_stars__isnull', False), _connector='OR'), name='signal_says_something')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("paper", "source", "date"), name="signal_once_a_day"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("upvotes__isnull", False),
+                            ("comments__isnull", False),
+                            ("github_stars__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="signal_says_something",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Announcement',
+            name="Announcement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField()),
-                ('kind', models.CharField(choices=[('new', 'new'), ('cross-list', 'cross-list'), ('replacement', 'replacement'), ('withdrawal', 'withdrawal')], max_length=15)),
-                ('version', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('seen_at', models.DateTimeField()),
-                ('paper', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='announcements', to='papers.paper')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='announcements', to='papers.source')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("new", "new"),
+                            ("cross-list", "cross-list"),
+                            ("replacement", "replacement"),
+                            ("withdrawal", "withdrawal"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("version", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("seen_at", models.DateTimeField()),
+                (
+                    "paper",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="announcements", to="papers.paper"
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="announcements", to="papers.source"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-date', '-id'],
-                'constraints': [models.UniqueConstraint(fields=('paper', 'source', 'date'), name='announcement_once_a_day')],
+                "ordering": ["-date", "-id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("paper", "source", "date"), name="announcement_once_a_day")
+                ],
             },
         ),
     ]

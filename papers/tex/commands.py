@@ -134,7 +134,8 @@ def _letter_accent_without_braces(reader: Reader, name: str) -> str:
     composed = unicodedata.normalize("NFC", f"{following}{symbols.TEXT_ACCENTS[name]}")
     if len(composed) > 1 and following != "\\":
         return f"{name} "
-    return _accented(reader.argument() or "", name)
+    base = reader.argument()
+    return _accented(base, name) if base else ""
 
 
 def _accented(base: str, name: str) -> str:

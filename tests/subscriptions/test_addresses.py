@@ -55,6 +55,7 @@ def test_an_address_has_one_spelling(typed: str, normal: str):
         "ada\x00@example.org",
         "ada@example.org\x00",
         "ada\u2028b@example.org",
+        "ada\u200b@example.org",
         "a" * 65 + "@example.org",
         "ada@" + "a" * 64 + ".org",
         "ada@" + ".".join(["a" * 60] * 5) + ".org",
@@ -77,7 +78,6 @@ def test_whatever_is_typed_is_refused_or_has_one_spelling_fit_for_a_header(typed
     except InvalidAddressError:
         return
     assert normalise_address(normal) == normal
-    assert normalise_address(typed.upper().lower()) == normalise_address(typed.upper().lower().strip())
     assert unicodedata.is_normalized("NFC", normal)
     assert normal.isprintable()
     assert len(normal) <= 254

@@ -43,6 +43,7 @@ class Command(BaseCommand):
         try:
             for answer in answer_lines(sys.stdin.buffer):
                 self.stdout.write(answer)
+                self.stdout.flush()  # Whoever writes line by line waits for each answer.
         except BadLineError as error:
             raise CommandError(str(error), returncode=2) from error
 

@@ -1,0 +1,189 @@
+"""From the form to an active subscription: what each step writes, once, and when no mail may go."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from digests.models import Delivery
+from papers.models import Topic
+from subscriptions.models import (
+    ConsentEvent,
+    Notice,
+    NoticeKind,
+    Subscriber,
+    SubscriberState,
+    Suppression,
+    SuppressionReason,
+)
+from subscriptions.signup import (
+    ConfirmResult,
+    UnsubscribeResult,
+    change_preferences,
+    confirm_subscription,
+    request_subscription,
+    unsubscribe,
+)
+from tests.factories import NOW, make_edition, make_paper, make_subscriber
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+ADDRESS = "ada@example.org"
+DAY = dt.timedelta(days=1)
+
+
+def ask(address: str = ADDRESS, *, topics: tuple[str, ...] = (), zone: str = "UTC", now: dt.datetime = NOW) -> int | None:
+    return request_subscription(address=address, topic_slugs=topics, zone=zone, how="form", now=now)
+
+
+def consents() -> list[tuple[str, str]]:
+    return list(ConsentEvent.objects.values_list("kind", "how"))
+
+
+def everything() -> list[Any]:
+    models = (Subscriber, Notice, ConsentEvent, Subscriber.topics.through, Delivery)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_a_new_address_is_pending_and_gets_one_confirmation():
+    notice_id = ask(topics=("language", "agents"), zone="Europe/Berlin")
+    reader = Subscriber.objects.get()
+    assert (reader.email, reader.state, reader.zone, reader.next_due_at) == (ADDRESS, "pending", "Europe/Berlin", None)
+    assert set(reader.topics.values_list("slug", flat=True)) == {"language", "agents"}
+    notice = Notice.objects.get()
+    assert (notice.pk, notice.kind, notice.state) == (notice_id, NoticeKind.CONFIRMATION, "queued")
+    assert consents() == [("requested", "form")]
+
+
+def test_the_consent_record_says_when_in_which_words_and_for_whom_without_the_address():
+    ask()
+    event = ConsentEvent.objects.get()
+    assert event.at == NOW
+    assert event.wording
+    assert event.address_hash == Subscriber.objects.get().address_hash
+    assert ADDRESS not in str([vars(event)])
+
+
+def test_confirming_makes_a_reader_who_is_due_at_once():
+    edition = make_edition([make_paper()])
+    ask()
+    reader = Subscriber.objects.get()
+    assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.CONFIRMED
+    reader.refresh_from_db()
+    assert (reader.state, reader.confirmed_at) == (SubscriberState.ACTIVE, NOW)
+    assert Delivery.objects.get().edition == edition
+    # The first digest stands in for the one of this very day.
+    assert reader.next_due_at == dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
+    assert consents() == [("requested", "form"), ("confirmed", "mail link")]
+
+
+def test_without_an_edition_a_new_reader_stays_due_until_there_is_one():
+    ask()
+    reader = Subscriber.objects.get()
+    confirm_subscription(public_id=reader.public_id, now=NOW)
+    reader.refresh_from_db()
+    assert reader.next_due_at == NOW
+    assert not Delivery.objects.exists()
+
+
+def test_a_second_confirm_click_changes_nothing():
+    make_edition([make_paper()])
+    ask()
+    public_id = Subscriber.objects.get().public_id
+    confirm_subscription(public_id=public_id, now=NOW)
+    before = everything()
+    assert confirm_subscription(public_id=public_id, now=NOW + DAY) is ConfirmResult.ALREADY_CONFIRMED
+    assert everything() == before
+
+
+def test_a_confirmation_after_the_reader_left_brings_nobody_back():
+    ask()
+    public_id = Subscriber.objects.get().public_id
+    unsubscribe(public_id=public_id, how="mail link", now=NOW)
+    assert confirm_subscription(public_id=public_id, now=NOW) is ConfirmResult.NO_LONGER_ASKED
+    assert Subscriber.objects.get().state == SubscriberState.UNSUBSCRIBED
+
+
+def test_unsubscribing_ends_what_is_due_and_a_second_time_changes_nothing():
+    reader = make_subscriber()
+    assert unsubscribe(public_id=reader.public_id, how="mail link", now=NOW) is UnsubscribeResult.UNSUBSCRIBED
+    reader.refresh_from_db()
+    assert (reader.state, reader.next_due_at) == (SubscriberState.UNSUBSCRIBED, None)
+    before = everything()
+    again = unsubscribe(public_id=reader.public_id, how="one-click header", now=NOW + DAY)
+    assert again is UnsubscribeResult.ALREADY_UNSUBSCRIBED
+    assert everything() == before
+
+
+def test_asking_for_a_known_address_changes_nothing_of_it_and_tells_its_owner():
+    reader = make_subscriber(email=ADDRESS, topics=["language"], zone="Europe/Berlin")
+    ask(topics=("vision",), zone="Asia/Tokyo")
+    reader.refresh_from_db()
+    assert (reader.state, reader.zone) == ("active", "Europe/Berlin")
+    assert list(reader.topics.values_list("slug", flat=True)) == ["language"]
+    assert Notice.objects.get().kind == NoticeKind.ALREADY_SUBSCRIBED
+    assert consents() == []
+
+
+@pytest.mark.parametrize("state", [SubscriberState.ACTIVE, SubscriberState.PENDING])
+def test_nobodys_mailbox_is_flooded_with_one_mail_a_day(state: SubscriberState):
+    if state == SubscriberState.ACTIVE:
+        make_subscriber(email=ADDRESS)
+    assert ask() is not None
+    assert [ask(now=NOW + dt.timedelta(hours=hour)) for hour in (1, 12, 23)] == [None] * 3
+    assert ask(now=NOW + DAY + dt.timedelta(seconds=1)) is not None
+    assert Notice.objects.count() == 2
+
+
+def test_three_confirmations_are_all_until_one_of_them_is_used():
+    sent = [ask(now=NOW + number * 2 * DAY) for number in range(6)]
+    assert [bool(notice) for notice in sent] == [True, True, True, False, False, False]
+    reader = Subscriber.objects.get()
+    confirm_subscription(public_id=reader.public_id, now=NOW + 12 * DAY)
+    unsubscribe(public_id=reader.public_id, how="mail link", now=NOW + 13 * DAY)
+    assert ask(now=NOW + 14 * DAY) is not None
+
+
+def test_somebody_who_left_may_come_back_with_new_choices_but_only_by_confirming():
+    reader = make_subscriber(email=ADDRESS, topics=["language"])
+    unsubscribe(public_id=reader.public_id, how="mail link", now=NOW)
+    ask(topics=("vision",))
+    reader.refresh_from_db()
+    assert (reader.state, reader.next_due_at) == (SubscriberState.PENDING, None)
+    assert confirm_subscription(public_id=reader.public_id, now=NOW + DAY) is ConfirmResult.CONFIRMED
+    assert list(reader.topics.values_list("slug", flat=True)) == ["vision"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_lifted"),
+    [
+        (SuppressionReason.ERASED, True),
+        (SuppressionReason.HARD_BOUNCE, True),
+        (SuppressionReason.COMPLAINT, False),
+        (SuppressionReason.MANUAL, False),
+    ],
+)
+def test_a_new_double_opt_in_lifts_what_the_person_or_the_mailbox_said_and_nothing_else(
+    reason: SuppressionReason, is_lifted: bool
+):
+    ask()
+    reader = Subscriber.objects.get()
+    Suppression.objects.create(address_hash=reader.address_hash, reason=reason, at=NOW)
+    confirm_subscription(public_id=reader.public_id, now=NOW)
+    assert Suppression.objects.exists() is not is_lifted
+
+
+def test_changed_preferences_replace_the_old_ones_and_are_recorded():
+    reader = make_subscriber(topics=["language", "vision"])
+    kept = reader.subscriptions.get(topic__slug="vision").pk
+    change_preferences(subscriber=reader, topic_slugs=["vision", "agents"], max_papers=5, now=NOW)
+    reader.refresh_from_db()
+    assert reader.max_papers == 5
+    assert set(reader.topics.values_list("slug", flat=True)) == {"vision", "agents"}
+    assert reader.subscriptions.get(topic__slug="vision").pk == kept
+    assert consents() == [("changed", "mail link")]
+
+
+def test_a_topic_that_was_switched_off_cannot_be_chosen():
+    Topic.objects.filter(slug="vision").update(is_active=False)
+    ask(topics=("vision", "language"))
+    assert list(Subscriber.objects.get().topics.values_list("slug", flat=True)) == ["language"]

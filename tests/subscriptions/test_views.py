@@ -1,0 +1,331 @@
+"""The reader's pages, over HTTP: what they answer, what they never do, and what a mail program may do without a page."""
+
+import datetime as dt
+import logging
+import re
+from typing import Any
+
+import pytest
+import time_machine
+from celery.app.task import Task
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from config.celery import app as celery_app
+from digests.models import Delivery
+from mailer.outbox import list_mails
+from subscriptions.models import ConsentEvent, Notice, Subscriber, SubscriberState
+from subscriptions.outgoing import OutgoingState
+from subscriptions.tasks import send_notices, tick
+from subscriptions.tokens import Purpose, make_token
+from tests.factories import make_edition, make_paper, make_subscriber
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+REAL_BELL = Task.apply_async
+ADDRESS = "ada@example.org"
+SUBSCRIBE = "/subscribe/"
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+def page_of(purpose: Purpose, subscriber: Subscriber) -> str:
+    return reverse(f"subscriptions:{purpose}", kwargs={"token": make_token(purpose, subscriber.public_id)})
+
+
+def everything() -> list[Any]:
+    models = (Subscriber, Notice, ConsentEvent, Subscriber.topics.through, Delivery)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def words(response: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+# --- the form -------------------------------------------------------------------------------------
+
+
+def test_signing_up_leads_to_a_page_and_rings_for_the_confirmation(
+    client: Client, silent_bell: list[tuple[str, tuple[Any, ...]]], django_capture_on_commit_callbacks: Any
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client.post(SUBSCRIBE, {"email": ADDRESS, "topics": ["language"], "zone": "Asia/Tokyo"}, follow=True)
+    assert response.redirect_chain == [("/subscribe/check-your-inbox/", 302)]
+    assert "Look into your inbox" in words(response)
+    reader = Subscriber.objects.get()
+    assert (reader.email, reader.state, reader.zone) == (ADDRESS, SubscriberState.PENDING, "Asia/Tokyo")
+    assert silent_bell == [("subscriptions.tasks.send_notices", ([Notice.objects.get().pk],))]
+
+
+def test_the_answer_is_the_same_whoever_has_the_address(client: Client):
+    make_subscriber(email="active@example.org")
+    make_subscriber(email="left@example.org", state=SubscriberState.UNSUBSCRIBED)
+    make_subscriber(email="pending@example.org", state=SubscriberState.PENDING)
+    answers = set()
+    for name in ("active", "left", "pending", "unknown", "active"):
+        response = client.post(SUBSCRIBE, {"email": f"{name}@example.org"}, follow=True)
+        answers.add((response.status_code, tuple(response.redirect_chain), response.content))
+    assert len(answers) == 1
+
+
+def test_the_trap_is_answered_like_everybody_and_writes_nothing(client: Client):
+    response = client.post(SUBSCRIBE, {"email": ADDRESS, "website": "https://spam.example"})
+    assert (response.status_code, response["Location"]) == (302, "/subscribe/check-your-inbox/")
+    assert everything() == [[], [], [], [], []]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"email": "ada"}, "This does not look like a mail address."),
+        ({"email": ""}, "Please give the address the papers should go to."),
+        ({}, "Please give the address the papers should go to."),
+        ({"email": "ada@localhost"}, "not a whole domain name"),
+        ({"email": "ada@example.org\x00"}, "Null characters are not allowed."),
+        ({"email": ADDRESS, "topics": ["no-such-topic"]}, "There is no topic called “no-such-topic”."),
+        ({"email": ADDRESS, "topics": ["language", "<script>"]}, "There is no topic called “&lt;script&gt;”."),
+    ],
+)
+def test_bad_input_is_said_in_words_and_writes_nothing(client: Client, data: dict[str, Any], message: str):
+    response = client.post(SUBSCRIBE, data)
+    assert response.status_code == 422
+    assert message in words(response)
+    assert everything() == [[], [], [], [], []]
+
+
+def test_a_topic_no_database_could_hold_is_an_unknown_topic(client: Client):
+    assert client.post(SUBSCRIBE, {"email": ADDRESS, "topics": ["language\x00"]}).status_code == 422
+
+
+def test_what_was_typed_is_still_there_after_a_mistake(client: Client):
+    page = client.post(SUBSCRIBE, {"email": "ada@", "topics": ["vision"]}).content.decode()
+    assert 'value="ada@"' in page
+    assert re.search(r'value="vision"[^>]* checked', page)
+    assert 'aria-invalid="true" aria-describedby="email-error"' in page
+
+
+def test_a_zone_nobody_knows_becomes_the_sites_own(client: Client, settings: Settings):
+    settings.EDITION_TIME_ZONE = "Europe/Berlin"
+    client.post(SUBSCRIBE, {"email": ADDRESS, "zone": "Middle/Earth"})
+    assert Subscriber.objects.get().zone == "Europe/Berlin"
+
+
+def test_no_box_is_ticked_before_the_reader_ticks_it(client: Client):
+    page = client.get(SUBSCRIBE).content.decode()
+    assert page.count('type="checkbox"') == 15
+    assert "checked" not in page
+
+
+def test_without_a_broker_the_sign_up_is_kept_and_the_sweeper_sends_it(
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    django_capture_on_commit_callbacks: Any,
+    caplog: pytest.LogCaptureFixture,
+):
+    silent = Task.apply_async
+    monkeypatch.setattr(Task, "apply_async", REAL_BELL)
+    monkeypatch.setattr(celery_app.conf, "broker_url", "redis://127.0.0.1:9/0")
+    started = dt.datetime.now(dt.UTC)
+    with caplog.at_level(logging.CRITICAL, "celery"), django_capture_on_commit_callbacks(execute=True):
+        response = client.post(SUBSCRIBE, {"email": ADDRESS})
+    assert response.status_code == 302
+    assert dt.datetime.now(dt.UTC) - started < dt.timedelta(seconds=5)
+    assert Notice.objects.get().state == OutgoingState.QUEUED
+    monkeypatch.setattr(Task, "apply_async", silent)
+    rung: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(Task, "apply_async", lambda task, args=None, kwargs=None, **more: rung.append(tuple(args)))
+    tick()
+    send_notices(*rung[0])
+    assert Notice.objects.get().state == OutgoingState.ACCEPTED
+    assert [mail.to for mail in list_mails(directory=settings.OUTBOX_DIR)] == [ADDRESS]
+
+
+# --- the links ------------------------------------------------------------------------------------
+
+
+def test_the_confirmation_page_has_a_button_and_shows_only_a_mask(client: Client):
+    reader = make_subscriber(email=ADDRESS, state=SubscriberState.PENDING)
+    page = client.get(page_of(Purpose.CONFIRM, reader))
+    assert page.status_code == 200
+    assert "a•••@e•••.org" in words(page)
+    assert ADDRESS not in page.content.decode()
+    assert "no-store" in page["Cache-Control"]
+
+
+def test_pressing_the_button_subscribes_and_a_second_time_changes_nothing(
+    client: Client, django_capture_on_commit_callbacks: Any, silent_bell: list[tuple[str, tuple[Any, ...]]]
+):
+    make_edition([make_paper()], date=dt.datetime.now(dt.UTC).date())
+    reader = make_subscriber(state=SubscriberState.PENDING, confirmed_at=None, next_due_at=None)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert "Welcome" in words(client.post(page_of(Purpose.CONFIRM, reader)))
+    assert silent_bell == [("digests.tasks.send_deliveries", ([Delivery.objects.get().pk],))]
+    before = everything()
+    with django_capture_on_commit_callbacks(execute=True):
+        again = client.post(page_of(Purpose.CONFIRM, reader))
+    assert again.status_code == 200
+    assert "You have already confirmed" in words(again)
+    assert everything() == before
+    assert len(silent_bell) == 1
+
+
+def test_pressing_unsubscribe_ends_it_and_a_second_time_changes_nothing(client: Client):
+    reader = make_subscriber()
+    assert "You are unsubscribed" in words(client.post(page_of(Purpose.UNSUBSCRIBE, reader)))
+    assert Subscriber.objects.get().state == SubscriberState.UNSUBSCRIBED
+    before = everything()
+    assert "already unsubscribed" in words(client.get(page_of(Purpose.UNSUBSCRIBE, reader)))
+    again = client.post(page_of(Purpose.UNSUBSCRIBE, reader))
+    assert again.status_code == 200
+    assert "already unsubscribed" in words(again)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("state", SubscriberState)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_mail_scanner_that_follows_every_link_twice_changes_nothing(
+    client: Client, purpose: Purpose, state: SubscriberState
+):
+    reader = make_subscriber(state=state, topics=["language"])
+    before = everything()
+    for method in (client.get, client.head, client.get, client.head):
+        method(page_of(purpose, reader))
+    assert everything() == before
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_other_methods_are_not_answered(client: Client, purpose: Purpose):
+    reader = make_subscriber()
+    assert client.put(page_of(purpose, reader)).status_code == 405
+    assert client.delete(page_of(purpose, reader)).status_code == 405
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_forged_link_says_so_writes_nothing_and_is_logged_once(
+    client: Client, purpose: Purpose, method: str, caplog: pytest.LogCaptureFixture
+):
+    reader = make_subscriber()
+    other = Purpose.MANAGE if purpose is not Purpose.MANAGE else Purpose.UNSUBSCRIBE
+    path = reverse(f"subscriptions:{purpose}", kwargs={"token": make_token(other, reader.public_id)})
+    before = everything()
+    with caplog.at_level(logging.INFO):
+        response = getattr(client, method)(path)
+    assert response.status_code == 404
+    assert "This link is not complete" in words(response)
+    assert everything() == before
+    assert [record.message for record in caplog.records if record.name.startswith("subscriptions")] == [
+        f"a {purpose} link was not valid"
+    ]
+
+
+def test_an_expired_confirmation_says_so_and_subscribes_nobody(client: Client):
+    reader = make_subscriber(state=SubscriberState.PENDING)
+    with time_machine.travel(dt.datetime.now(dt.UTC) - dt.timedelta(days=8)):
+        path = page_of(Purpose.CONFIRM, reader)
+    for response in (client.get(path), client.post(path)):
+        assert response.status_code == 410
+        assert "This link has run out" in words(response)
+    assert Subscriber.objects.get().state == SubscriberState.PENDING
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_link_of_somebody_who_was_erased_says_so(client: Client, purpose: Purpose):
+    reader = make_subscriber()
+    path = page_of(purpose, reader)
+    reader.delete()
+    assert client.get(path).status_code == 410
+    assert client.post(path).status_code == 410
+
+
+def test_a_confirmation_link_of_somebody_who_left_is_no_longer_good(client: Client):
+    reader = make_subscriber(state=SubscriberState.UNSUBSCRIBED)
+    for response in (client.get(page_of(Purpose.CONFIRM, reader)), client.post(page_of(Purpose.CONFIRM, reader))):
+        assert response.status_code == 410
+    assert Subscriber.objects.get().state == SubscriberState.UNSUBSCRIBED
+
+
+# --- managing -------------------------------------------------------------------------------------
+
+
+def test_managing_shows_the_choices_and_saves_new_ones(client: Client):
+    reader = make_subscriber(email=ADDRESS, topics=["language"], zone="Europe/Berlin")
+    path = page_of(Purpose.MANAGE, reader)
+    page = client.get(path)
+    assert re.search(r'value="language"[^>]* checked', page.content.decode())
+    assert "every day at 08:00 (Europe/Berlin)" in words(page)
+    assert ADDRESS not in page.content.decode()
+    saved = client.post(path, {"topics": ["vision", "agents"], "max_papers": "3"})
+    assert (saved.status_code, "Saved." in words(saved)) == (200, True)
+    reader.refresh_from_db()
+    assert reader.max_papers == 3
+    assert set(reader.topics.values_list("slug", flat=True)) == {"vision", "agents"}
+
+
+@pytest.mark.parametrize(
+    "data", [{"max_papers": "0"}, {"max_papers": "21"}, {"max_papers": "ten"}, {"max_papers": "5", "topics": ["nope"]}, {}]
+)
+def test_impossible_choices_are_refused_with_words_and_change_nothing(client: Client, data: dict[str, Any]):
+    reader = make_subscriber(topics=["language"])
+    before = everything()
+    response = client.post(page_of(Purpose.MANAGE, reader), data)
+    assert response.status_code == 422
+    assert 'class="error"' in response.content.decode()
+    assert everything() == before
+
+
+def test_somebody_who_left_has_nothing_to_manage(client: Client):
+    reader = make_subscriber(state=SubscriberState.UNSUBSCRIBED)
+    before = everything()
+    response = client.post(page_of(Purpose.MANAGE, reader), {"max_papers": "5"})
+    assert "You are not subscribed" in words(response)
+    assert everything() == before
+
+
+# --- one click (RFC 8058) and CSRF ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["multipart", "urlencoded"])
+def test_one_click_unsubscribes_without_cookies_or_a_page_and_never_redirects(encoding: str):
+    mail_program, reader = Client(enforce_csrf_checks=True), make_subscriber()
+    path = page_of(Purpose.UNSUBSCRIBE, reader)
+    if encoding == "multipart":
+        response = mail_program.post(path, ONE_CLICK)
+    else:
+        form = "application/x-www-form-urlencoded"
+        response = mail_program.post(path, "List-Unsubscribe=One-Click", content_type=form)
+    assert response.status_code == 200
+    assert Subscriber.objects.get().state == SubscriberState.UNSUBSCRIBED
+    assert ConsentEvent.objects.get().how == "one-click header"
+    assert not response.cookies
+
+
+def test_one_click_again_is_still_no_error_and_no_redirect():
+    mail_program, reader = Client(enforce_csrf_checks=True), make_subscriber()
+    statuses = [mail_program.post(page_of(Purpose.UNSUBSCRIBE, reader), ONE_CLICK).status_code for _ in range(3)]
+    assert statuses == [200, 200, 200]
+    assert ConsentEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.MANAGE])
+def test_every_other_door_asks_for_the_csrf_token(purpose: Purpose):
+    stranger, reader = Client(enforce_csrf_checks=True), make_subscriber(state=SubscriberState.PENDING)
+    before = everything()
+    assert stranger.post(page_of(purpose, reader), {"max_papers": "5"}).status_code == 403
+    assert stranger.post(SUBSCRIBE, {"email": ADDRESS}).status_code == 403
+    assert everything() == before
+
+
+@pytest.mark.parametrize("page", ["/", SUBSCRIBE])
+def test_a_person_with_a_page_has_the_token(page: str):
+    person = Client(enforce_csrf_checks=True)
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', person.get(page).content.decode())
+    assert found
+    data = {"email": ADDRESS, "csrfmiddlewaretoken": found[1]}
+    assert person.post(SUBSCRIBE, data).status_code == 302
+
+
+def test_links_are_not_handed_on_to_other_sites(client: Client):
+    response = client.get(page_of(Purpose.MANAGE, make_subscriber()))
+    assert response["Referrer-Policy"] == "same-origin"
+    assert 'content="noindex"' in response.content.decode()
