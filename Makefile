@@ -6,7 +6,7 @@ VENV := .venv
 # What was installed is noted in the environment itself, so that a second call costs nothing.
 LOCAL := $(VENV)/.installed-local
 DEV := $(VENV)/.installed-dev
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+PIP := $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check requirements clean

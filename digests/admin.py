@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp_replace
+from csp.decorators import csp
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
@@ -136,28 +137,28 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
                 return redirect("admin:digests_edition_change", obj.pk)
         return super().response_change(request, obj)
 
-    @admin.action(description="Publish now")
+    @admin.action(permissions=["change"], description="Publish now")
     def publish_now(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         done = [editions.publish(edition, now=timezone.now()) for edition in queryset]
         self._tell(request, done.count(True), "published")
 
-    @admin.action(description="Hold (do not publish at the cut-off)")
+    @admin.action(permissions=["change"], description="Hold (do not publish at the cut-off)")
     def hold(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         self._tell(request, sum(editions.hold(edition) for edition in queryset), "held")
 
-    @admin.action(description="Release (publish at the cut-off again)")
+    @admin.action(permissions=["change"], description="Release (publish at the cut-off again)")
     def release(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         self._tell(request, sum(editions.release(edition) for edition in queryset), "released")
 
-    @admin.action(description="Pause sending")
+    @admin.action(permissions=["change"], description="Pause sending")
     def pause(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         self._tell(request, sum(editions.pause(edition) for edition in queryset), "paused")
 
-    @admin.action(description="Resume sending")
+    @admin.action(permissions=["change"], description="Resume sending")
     def resume(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         self._tell(request, sum(editions.resume(edition) for edition in queryset), "resumed")
 
-    @admin.action(description="Cancel (send nothing, or nothing more)")
+    @admin.action(permissions=["change"], description="Cancel (send nothing, or nothing more)")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         self._tell(request, sum(editions.cancel(edition) for edition in queryset), "cancelled")
 
@@ -171,7 +172,7 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
 
     def preview_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What a given subscriber would get: as HTML, text and source, with its size and the reason of each paper."""
-        edition = get_object_or_404(Edition, pk=pk)
+        edition = self._edition_to_preview(request, pk)
         form = PreviewForm(request.GET or None)
         subscriber = shown = None
         if form.is_valid():
@@ -194,7 +195,7 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
     # The mail carries its styles in attributes; this one document allows them, and may run or load nothing.
     @method_decorator(xframe_options_sameorigin)
     @method_decorator(
-        csp_replace(
+        csp(
             {
                 "default-src": [NONE],
                 "style-src": [UNSAFE_INLINE],
@@ -207,8 +208,14 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
         """The HTML part alone, as the inner document of the preview."""
         return HttpResponse(self._preview(request, pk).rendered.html)
 
+    def _edition_to_preview(self, request: HttpRequest, pk: int) -> Edition:
+        # A digest holds its reader's choices, and links that change them without a login.
+        if not self.has_view_permission(request) or not request.user.has_perm("subscriptions.view_subscriber"):
+            raise PermissionDenied
+        return get_object_or_404(Edition, pk=pk)
+
     def _preview(self, request: HttpRequest, pk: int) -> Preview:
-        edition = get_object_or_404(Edition, pk=pk)
+        edition = self._edition_to_preview(request, pk)
         subscriber = Subscriber.objects.filter(email__iexact=request.GET.get("email", "")).first()
         if subscriber is None:
             raise Http404

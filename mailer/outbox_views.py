@@ -5,7 +5,7 @@ from functools import wraps
 from pathlib import Path
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp_replace
+from csp.decorators import csp
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -48,7 +48,7 @@ def mail(request: HttpRequest, name: str, form: str = "html") -> HttpResponse:
 # Mail carries its styles in attributes, so this one document allows them, and may run or load nothing at all.
 @require_safe
 @local_only
-@csp_replace(  # type: ignore[arg-type]  # its annotations know only views without arguments
+@csp(  # type: ignore[arg-type]  # its annotations know only views without arguments
     {
         "default-src": [NONE],
         "style-src": [UNSAFE_INLINE],

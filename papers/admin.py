@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -15,6 +15,8 @@ from papers.storing import rematch_topics
 from papers.tasks import fetch_source
 
 RECENT_DAYS = 30
+# An address typed without a scheme is meant as https.
+URL_FIELDS = {models.URLField: {"assume_scheme": "https"}}
 
 
 class FetchInline(admin.TabularInline[Fetch, Source]):
@@ -40,6 +42,7 @@ class FetchInline(admin.TabularInline[Fetch, Source]):
 
 @admin.register(Source)
 class SourceAdmin(admin.ModelAdmin[Source]):
+    formfield_overrides = URL_FIELDS
     list_display = [
         "name",
         "kind",
@@ -57,7 +60,7 @@ class SourceAdmin(admin.ModelAdmin[Source]):
     actions = ["fetch_now", "switch_off", "switch_on"]
     inlines = [FetchInline]
 
-    @admin.action(description="Fetch now")
+    @admin.action(permissions=["change"], description="Fetch now")
     def fetch_now(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         now = timezone.now()
         ids = list(queryset.exclude(state=SourceState.OFF).values_list("id", flat=True))
@@ -69,11 +72,11 @@ class SourceAdmin(admin.ModelAdmin[Source]):
         text = f"Fetching {len(ids)} sources; reload in a moment to see what came."
         self.message_user(request, text + (f" {off} are switched off." if off else ""), messages.INFO)
 
-    @admin.action(description="Switch off")
+    @admin.action(permissions=["change"], description="Switch off")
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         queryset.update(state=SourceState.OFF)
 
-    @admin.action(description="Switch on")
+    @admin.action(permissions=["change"], description="Switch on")
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         queryset.filter(state=SourceState.OFF).update(state=SourceState.WAITING, next_fetch_at=timezone.now())
 
@@ -93,6 +96,7 @@ class FetchAdmin(admin.ModelAdmin[Fetch]):
 
 @admin.register(Paper)
 class PaperAdmin(admin.ModelAdmin[Paper]):
+    formfield_overrides = URL_FIELDS
     list_display = ["title", "key", "announced_date", "upvotes", "is_withdrawn"]
     list_filter = ["announced_date", "topics"]
     search_fields = ["title", "key", "authors"]

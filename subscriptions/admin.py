@@ -59,7 +59,7 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
         # Nobody is subscribed without their own yes.
         return False
 
-    @admin.action(description="Unsubscribe")
+    @admin.action(permissions=["change"], description="Unsubscribe")
     def end_subscription(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         results = [
             unsubscribe(public_id=subscriber.public_id, how="owner", now=timezone.now()) for subscriber in queryset

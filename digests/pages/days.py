@@ -1,6 +1,7 @@
 """The edition of a day as a page."""
 
 import datetime as dt
+import re
 
 from django.core.paginator import Paginator
 from django.db.models.functions import Coalesce
@@ -18,6 +19,7 @@ from papers.models import Announcement
 from subscriptions.forms import SubscribeForm
 
 PER_PAGE = 40
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @require_safe
@@ -39,6 +41,9 @@ def today(request: HttpRequest) -> HttpResponse:
 @ensure_csrf_cookie
 def day(request: HttpRequest, date: str) -> HttpResponse:
     """The edition of one day. A day without one says so and shows the way to the nearest."""
+    # One address for each day: fromisoformat reads 20261123 and 2026-W48-1 too.
+    if not _DAY.fullmatch(date):
+        raise Http404("There is no such day.")
     try:
         wanted = dt.date.fromisoformat(date)
     except ValueError as error:

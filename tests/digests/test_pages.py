@@ -25,8 +25,7 @@ def monday() -> Any:
 
 
 def titles(response: Any) -> list[str]:
-    found = re.findall(r"<h3>(?:<a [^>]*>)?(.*?)(?:</a>)?</h3>", response.content.decode())
-    return [title.replace("&#x27;", "'") for title in found]
+    return re.findall(r"<h3>(?:<a [^>]*>)?(.*?)(?:</a>)?</h3>", response.content.decode())
 
 
 def words(response: Any) -> str:
@@ -48,13 +47,13 @@ def test_before_the_first_edition_the_front_page_says_so_and_takes_sign_ups(clie
 
 
 def test_the_front_page_shows_the_newest_edition_under_the_subscribe_box(client: Client):
-    make_edition([make_paper(title="Yesterday's")], date=TODAY - dt.timedelta(days=1))
-    paper = make_paper(title="Today's", topics=["language"], upvotes=3, pdf_link="https://arxiv.org/pdf/1")
+    make_edition([make_paper(title="Of yesterday")], date=TODAY - dt.timedelta(days=1))
+    paper = make_paper(title="Of today", topics=["language"], upvotes=3, pdf_link="https://arxiv.org/pdf/1")
     make_edition([paper])
     page = client.get("/")
-    assert titles(page) == ["Today's"]
+    assert titles(page) == ["Of today"]
     shown = words(page)
-    assert shown.index("Send me papers") < shown.index("Today's")
+    assert shown.index("Send me papers") < shown.index("Of today")
     assert "Monday, 23 November 2026" in shown
     for fact in ("Ada Lovelace, Alan Turing", "We ask a question.", "3 upvotes", "Language"):
         assert fact in shown
@@ -168,7 +167,7 @@ def test_a_page_costs_the_same_number_of_queries_however_many_papers_it_has(clie
             [make_paper(topics=["language", "agents"]) for _ in range(count)], picks=[make_paper(topics=["vision"])]
         )
         client.get("/")
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert client.get("/").status_code == 200
         return len(queries)
 

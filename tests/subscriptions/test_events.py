@@ -1,0 +1,295 @@
+"""What mail services tell us: kept first, applied once, in any order, never backwards."""
+
+import datetime as dt
+import itertools
+from typing import Any
+
+import pytest
+from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+from django.db.models import Q
+from django.utils import timezone
+
+from digests.models import Delivery
+from mailer.handoff import Accepted
+from subscriptions.events import apply_events, store_event
+from subscriptions.models import MailEvent, Notice, NoticeKind, Suppression, SuppressionReason
+from subscriptions.outgoing import OutgoingState, begin, claim, record
+from subscriptions.signals import mail_event_stored
+from tests.factories import make_delivery, make_edition, make_paper, make_subscriber
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+
+HAPPENED = dt.datetime(2026, 11, 23, 12, 5, tzinfo=dt.UTC)
+HARD: dict[str, Any] = {"event_type": EventType.BOUNCED, "reject_reason": RejectReason.BOUNCED}
+
+_ids = itertools.count(1)
+
+
+@pytest.fixture
+def delivery() -> Delivery:
+    return make_delivery(
+        edition=make_edition([make_paper()]), subscriber=make_subscriber(), state=OutgoingState.ACCEPTED
+    )
+
+
+def event_for(mail: Delivery | Notice | None, event_type: str = EventType.DELIVERED, **values: Any) -> Any:
+    """What Anymail makes of a webhook about this mail."""
+    recipient = mail.subscriber.email if mail and mail.subscriber else "stranger@example.org"
+    defaults = {
+        "event_type": event_type,
+        "event_id": f"event-{next(_ids)}",
+        "message_id": "service-id",
+        "metadata": {"outgoing_id": mail.public_id} if mail else {},
+        "recipient": recipient,
+        "timestamp": HAPPENED,
+        "esp_event": {},
+    }
+    return AnymailTrackingEvent(**{**defaults, **values})
+
+
+def tell(mail: Delivery | Notice | None, event_type: str = EventType.DELIVERED, **values: Any) -> bool:
+    return store_event(event_for(mail, event_type, **values), provider="Postmark")
+
+
+def apply() -> int:
+    return apply_events(now=timezone.now())
+
+
+def state_of(mail: Delivery | Notice) -> str:
+    mail.refresh_from_db()
+    return mail.state
+
+
+# --- kept first, applied once -----------------------------------------------------------------------------------------
+
+
+def test_an_event_is_kept_before_anything_is_done_with_it(delivery: Delivery):
+    assert tell(delivery)
+    assert state_of(delivery) == OutgoingState.ACCEPTED
+    kept = MailEvent.objects.get()
+    assert (kept.provider, kept.kind, kept.outgoing_id) == ("postmark", "delivered", delivery.public_id)
+    assert (kept.provider_message_id, kept.happened_at, kept.applied_at) == ("service-id", HAPPENED, None)
+
+    assert apply() == 1
+    assert state_of(delivery) == OutgoingState.DELIVERED
+    kept.refresh_from_db()
+    assert kept.applied_at is not None
+    assert kept.error == ""
+
+
+def test_no_address_is_kept_with_an_event(delivery: Delivery):
+    tell(delivery)
+    assert delivery.subscriber is not None
+    row = MailEvent.objects.values().get()
+    assert delivery.subscriber.email not in str(row)
+    assert row["address_hash"] == delivery.subscriber.address_hash
+
+
+def test_applying_twice_does_nothing_the_second_time(delivery: Delivery):
+    tell(delivery)
+    assert apply() == 1
+    settled_at = Delivery.objects.get().settled_at
+    assert apply() == 0
+    assert Delivery.objects.get().settled_at == settled_at
+
+
+def test_the_same_event_posted_twice_is_one_event(delivery: Delivery):
+    assert tell(delivery, event_id="same")
+    assert not tell(delivery, event_id="same")
+    assert apply() == 1
+
+
+def test_a_replay_after_it_was_applied_changes_nothing(delivery: Delivery):
+    tell(delivery, event_id="first")
+    apply()
+    tell(delivery, EventType.COMPLAINED, event_id="second")
+    apply()
+    assert not tell(delivery, event_id="first")
+    assert apply() == 0
+    assert state_of(delivery) == OutgoingState.COMPLAINED
+
+
+def test_without_an_id_an_event_is_known_by_what_it_says(delivery: Delivery):
+    assert tell(delivery, event_id=None)
+    assert not tell(delivery, event_id=None)
+    assert tell(delivery, event_id=None, timestamp=HAPPENED + dt.timedelta(seconds=1))
+    assert tell(delivery, EventType.BOUNCED, event_id=None)
+    assert tell(delivery, event_id=None, recipient="other@example.org")
+
+
+def test_ids_of_two_services_do_not_collide(delivery: Delivery):
+    event = event_for(delivery, event_id="1")
+    assert store_event(event, provider="Postmark")
+    assert store_event(event, provider="Mailgun")
+
+
+@pytest.mark.parametrize("event_type", [EventType.OPENED, EventType.CLICKED, EventType.UNSUBSCRIBED, "unheard of"])
+def test_events_that_say_nothing_about_delivery_are_not_kept(delivery: Delivery, event_type: str):
+    assert not tell(delivery, event_type)
+    assert not MailEvent.objects.exists()
+
+
+def test_an_event_about_a_notice_moves_the_notice():
+    reader = make_subscriber()
+    notice = Notice.objects.create(
+        kind=NoticeKind.CONFIRMATION, subscriber=reader, address_hash=reader.address_hash, state="accepted"
+    )
+    tell(notice)
+    apply()
+    assert state_of(notice) == OutgoingState.DELIVERED
+
+
+def test_an_event_about_a_mail_we_do_not_know_is_done_with(delivery: Delivery):
+    tell(None)
+    tell(None, metadata={"outgoing_id": "0" * 32})
+    tell(None, metadata=None, recipient=None)
+    assert apply() == 3
+    assert state_of(delivery) == OutgoingState.ACCEPTED
+
+
+def test_one_bad_event_does_not_stop_the_others(delivery: Delivery):
+    def break_at_first(sender: Any, outgoing_id: str, **kwargs: Any) -> None:
+        if outgoing_id == "bad":
+            raise RuntimeError("cannot be read")
+
+    tell(None, metadata={"outgoing_id": "bad"})
+    tell(delivery)
+    mail_event_stored.connect(break_at_first)
+    try:
+        assert apply() == 2
+    finally:
+        mail_event_stored.disconnect(break_at_first)
+    assert state_of(delivery) == OutgoingState.DELIVERED
+    assert MailEvent.objects.get(outgoing_id="bad").error == "RuntimeError: cannot be read"
+
+
+# --- in any order -----------------------------------------------------------------------------------------------------
+
+KNOWN_ORDER = [EventType.SENT, EventType.DEFERRED, EventType.DELIVERED, EventType.BOUNCED, EventType.COMPLAINED]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(KNOWN_ORDER[1:4])), ids=lambda order: " ".join(order))
+def test_whatever_the_order_the_furthest_state_stays(delivery: Delivery, order: tuple[str, ...]):
+    for event_type in order:
+        tell(delivery, event_type)
+        apply()
+    assert state_of(delivery) == OutgoingState.BOUNCED
+
+
+def test_a_late_deferral_does_not_undo_a_delivery(delivery: Delivery):
+    for event_type in (EventType.DELIVERED, EventType.DEFERRED, EventType.QUEUED, EventType.SENT):
+        tell(delivery, event_type)
+    apply()
+    assert state_of(delivery) == OutgoingState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("event_type", "state"),
+    list(zip(KNOWN_ORDER, ["accepted", "deferred", "delivered", "bounced", "complained"], strict=True)),
+)
+def test_unknown_becomes_what_the_service_says_it_was(delivery: Delivery, event_type: str, state: str):
+    Delivery.objects.update(state=OutgoingState.UNKNOWN)
+    tell(delivery, event_type)
+    apply()
+    assert state_of(delivery) == state
+
+
+@pytest.mark.parametrize("state", ["queued", "claimed", "failed", "skipped"])
+def test_what_was_not_sent_is_not_moved_by_events(delivery: Delivery, state: str):
+    Delivery.objects.update(state=state, claim_token="somebody", lease_until=timezone.now())
+    tell(delivery)
+    assert apply() == 1
+    assert state_of(delivery) == state
+
+
+def test_an_event_that_overtakes_the_answer_waits_until_that_is_recorded(delivery: Delivery):
+    Delivery.objects.update(state=OutgoingState.QUEUED)
+    (row,) = claim(Delivery, [delivery.pk])
+    assert begin(row, allowed=Q())
+
+    tell(delivery)
+    assert apply() == 0
+    assert state_of(delivery) == OutgoingState.HANDING_OVER
+
+    assert record(row, Accepted("postmark", "service-id")) == OutgoingState.ACCEPTED
+    assert apply() == 1
+    assert state_of(delivery) == OutgoingState.DELIVERED
+
+
+def test_an_event_does_not_wait_for_ever(delivery: Delivery):
+    Delivery.objects.update(state=OutgoingState.HANDING_OVER)
+    tell(delivery)
+    assert apply_events(now=timezone.now() + dt.timedelta(hours=2)) == 1
+    assert state_of(delivery) == OutgoingState.HANDING_OVER
+
+
+# --- whom it makes us leave alone -------------------------------------------------------------------------------------
+
+
+def suppressed() -> list[str]:
+    return list(Suppression.objects.values_list("reason", flat=True))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"mta_response": "smtp;550 5.1.1 no such user"},
+        {"mta_response": "550 5.1.1 no such user"},
+        {"mta_response": None},
+        {"esp_event": {"Type": "HardBounce"}},
+        {"event_type": EventType.REJECTED, "reject_reason": RejectReason.INVALID},
+    ],
+)
+def test_a_hard_bounce_suppresses_the_address_at_once(delivery: Delivery, values: dict[str, Any]):
+    tell(delivery, **{**HARD, **values})
+    apply()
+    assert state_of(delivery) == OutgoingState.BOUNCED
+    assert delivery.subscriber is not None
+    kept = Suppression.objects.get()
+    assert (kept.reason, kept.address_hash) == (SuppressionReason.HARD_BOUNCE, delivery.subscriber.address_hash)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"esp_event": {"Type": "SoftBounce"}, "mta_response": "smtp;550 5.2.2 mailbox full"},
+        {"mta_response": "smtp;452 4.2.2 mailbox full"},
+        {"mta_response": "421 try again"},
+        {"reject_reason": RejectReason.SPAM, "mta_response": "550 looks like spam"},
+        {"reject_reason": RejectReason.BLOCKED, "mta_response": "550 blocked"},
+        {"reject_reason": RejectReason.OTHER},
+        {"reject_reason": None},
+        {"event_type": EventType.DEFERRED},
+    ],
+)
+def test_full_mailboxes_and_blocked_mail_suppress_nobody(delivery: Delivery, values: dict[str, Any]):
+    tell(delivery, **{**HARD, **values})
+    apply()
+    assert suppressed() == []
+
+
+def test_a_complaint_suppresses_the_address_at_once(delivery: Delivery):
+    tell(delivery, EventType.COMPLAINED, reject_reason=RejectReason.SPAM)
+    apply()
+    assert state_of(delivery) == OutgoingState.COMPLAINED
+    assert suppressed() == [SuppressionReason.COMPLAINT]
+
+
+def test_the_first_reason_stays_and_nothing_is_suppressed_twice(delivery: Delivery):
+    tell(delivery, **HARD)
+    tell(delivery, EventType.COMPLAINED)
+    apply()
+    assert suppressed() == [SuppressionReason.HARD_BOUNCE]
+
+
+def test_a_hard_bounce_counts_even_where_the_mail_is_not_known():
+    tell(None, **HARD)
+    apply()
+    assert suppressed() == [SuppressionReason.HARD_BOUNCE]
+
+
+def test_a_bounce_of_another_spelling_suppresses_the_same_address():
+    reader = make_subscriber(email="ada@example.org")
+    tell(None, **HARD, recipient="Ada@EXAMPLE.org")
+    apply()
+    assert Suppression.objects.get().address_hash == reader.address_hash
