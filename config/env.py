@@ -4,6 +4,7 @@ A value may also be given as a file: `NAME_FILE=/run/secrets/name` stands for `N
 `SETTINGS` remembers what was asked for, so that a test can hold `docs/settings.md` against the code.
 """
 
+import datetime as dt
 import json
 import os
 import secrets
@@ -56,6 +57,16 @@ def number(name: str, default: int, meaning: str) -> int:
         msg = f"{name} must be a whole number, not {value!r}."
         raise ImproperlyConfigured(msg)
     return int(value)
+
+
+def clock_time(name: str, default: str, meaning: str) -> dt.time:
+    """A time of day, like 07:00."""
+    value = text(name, default, meaning) or default
+    try:
+        return dt.time.fromisoformat(value)
+    except ValueError as error:
+        msg = f"{name} must be a time of day like {default}, not {value!r}."
+        raise ImproperlyConfigured(msg) from error
 
 
 def items(name: str, meaning: str) -> tuple[str, ...]:

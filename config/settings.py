@@ -5,7 +5,6 @@ Production is where `DATABASE_URL` is set: there the secrets, the site's address
 Each variable is described in `docs/settings.md`.
 """
 
-import datetime as dt
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
@@ -148,7 +147,7 @@ FETCH_ALLOW = frozenset(
 FETCH_USER_AGENT = f"DailyPapers/0.1 (+{SITE_URL})"
 
 # --- editions -------------------------------------------------------------------------------------
-EDITION_CUTOFF = dt.time.fromisoformat(env.text("EDITION_CUTOFF", "07:00", "When a draft edition publishes itself."))
+EDITION_CUTOFF = env.clock_time("EDITION_CUTOFF", "07:00", "When a draft edition publishes itself.")
 EDITION_TIME_ZONE = env.text("EDITION_TIME_ZONE", "UTC", "The time zone of the cut-off and of an edition's day.")
 
 # --- mail -----------------------------------------------------------------------------------------

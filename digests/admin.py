@@ -22,6 +22,7 @@ from digests import editions
 from digests.books import read_books
 from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
 from digests.previews import Preview, preview
+from mailer.outbox import with_links_outside
 from subscriptions.admin import ReadOnlyAdmin
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState
@@ -206,7 +207,7 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
     )
     def preview_document(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The HTML part alone, as the inner document of the preview."""
-        return HttpResponse(self._preview(request, pk).rendered.html)
+        return HttpResponse(with_links_outside(self._preview(request, pk).rendered.html))
 
     def _edition_to_preview(self, request: HttpRequest, pk: int) -> Edition:
         # A digest holds its reader's choices, and links that change them without a login.

@@ -46,6 +46,13 @@ def open_date(now: dt.datetime) -> dt.date:
     return today if now < cutoff_of(today) else today + dt.timedelta(days=1)
 
 
+def next_date(now: dt.datetime) -> dt.date:
+    """The date of the edition to publish by hand now: today's, unless it was shown or cancelled before."""
+    today = local_date(now)
+    is_done = Edition.objects.filter(date=today).exclude(state__in=[EditionState.DRAFT, EditionState.HELD]).exists()
+    return open_date(now) if is_done else today
+
+
 def grow_draft(*, date: dt.date, cutoff_at: dt.datetime) -> int:
     """Put every paper that belongs into the edition of `date`. Returns how many came in. Safe to run twice.
 
@@ -71,10 +78,11 @@ def publish_due_editions(*, now: dt.datetime) -> list[Edition]:
     today = local_date(now)
     if not Edition.objects.filter(date=today, state__in=SHOWN_STATES).exists():
         grow_draft(date=today, cutoff_at=cutoff_of(today))
-    if open_date(now) != today:
-        grow_draft(date=open_date(now), cutoff_at=cutoff_of(open_date(now)))
     due = Edition.objects.filter(state=EditionState.DRAFT, cutoff_at__lte=now, date__gte=age_limit(now))
     published = [edition for edition in due.order_by("date") if publish(edition, now=now)]
+    # Only now, or the next draft would take the papers of the edition that is just being published.
+    if open_date(now) != today:
+        grow_draft(date=open_date(now), cutoff_at=cutoff_of(open_date(now)))
     old = Edition.objects.filter(date__lt=age_limit(now))
     old.filter(state__in=[EditionState.PUBLISHED, EditionState.PAUSED]).update(state=EditionState.CLOSED)
     # A closed edition has a public page. What was never published, perhaps on purpose, gets none by growing old.

@@ -73,8 +73,11 @@ def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
     if not sent:
         return Refused("The mail service was given nothing to send.")
     status: Any = getattr(message, "anymail_status", None)
+    answer = _doubt(status) if status else None
     message_id = getattr(status, "message_id", None)
-    return Accepted(provider=provider_name(connection), message_id=message_id if isinstance(message_id, str) else "")
+    return answer or Accepted(
+        provider=provider_name(connection), message_id=message_id if isinstance(message_id, str) else ""
+    )
 
 
 def provider_name(connection: BaseEmailBackend) -> str:
@@ -105,6 +108,18 @@ def classify(error: Exception) -> Outcome:
             return Refused(f"The message is not valid: {error.__class__.__name__}.")
         case _:
             return NoAnswer(f"No answer from the mail service: {error.__class__.__name__}.")
+
+
+def _doubt(status: Any) -> Outcome | None:
+    """What Anymail read in the service's answer, where that is no yes. It raises nothing for «failed» or «unknown», and
+    makes «unknown» of Postmark's 422 where the words are not those it looks for."""
+    states = set(status.status or ())
+    if states <= {"sent", "queued"}:
+        return None
+    code = getattr(status.esp_response, "status_code", None)
+    if states <= {"failed", "rejected", "invalid"} or (isinstance(code, int) and code >= 400):
+        return Refused("The mail service refused the recipient.")
+    return NoAnswer("The mail service answered, but did not say whether it took the message.")
 
 
 def _classify_api(error: AnymailAPIError) -> Outcome:

@@ -74,6 +74,11 @@ def read_mail(name: str, *, directory: Path) -> StoredMail | None:
     )
 
 
+def with_links_outside(html: str) -> str:
+    """A mail's HTML for an inner frame: its links open in a tab of their own, for our pages refuse to be framed."""
+    return html.replace("<head>", '<head><base target="_blank">', 1)
+
+
 def _part(message: ParsedMessage, subtype: str) -> str:
     part = message.get_body(preferencelist=(subtype,))
     return str(part.get_content()) if isinstance(part, ParsedMessage) else ""

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
-from mailer.outbox import StoredMail, list_mails, read_mail
+from mailer.outbox import StoredMail, list_mails, read_mail, with_links_outside
 
 LOOPBACK = {"127.0.0.1", "::1"}
 View = Callable[..., HttpResponseBase]
@@ -60,7 +60,7 @@ def mail(request: HttpRequest, name: str, form: str = "html") -> HttpResponse:
 @xframe_options_sameorigin
 def mail_document(request: HttpRequest, name: str) -> HttpResponse:
     """The HTML part alone, as the inner document of the mailbox page."""
-    return HttpResponse(_found(name).html)
+    return HttpResponse(with_links_outside(_found(name).html))
 
 
 def _directory() -> Path:

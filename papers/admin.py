@@ -16,7 +16,7 @@ from papers.tasks import fetch_source
 
 RECENT_DAYS = 30
 # An address typed without a scheme is meant as https.
-URL_FIELDS = {models.URLField: {"assume_scheme": "https"}}
+URL_FIELDS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {models.URLField: {"assume_scheme": "https"}}
 
 
 class FetchInline(admin.TabularInline[Fetch, Source]):

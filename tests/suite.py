@@ -15,7 +15,8 @@ from tests import with_postgres
 from tests.find_browser import WHAT_TO_DO, find_browser, install_browser
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.not_run")
+# Two processes: the suite is made for the two cores of a small machine.
+PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.not_run", "-n", "2", "--dist", "worksteal")
 # What the shell of whoever runs the tests may hold, and would turn the tests into something else.
 NOT_FOR_TESTS = ("DATABASE_URL", "REDIS_URL", "SITE_URL", "EMAIL_PROVIDER", "FETCH_ALLOW", "PYTEST_ADDOPTS")
 

@@ -107,7 +107,9 @@ def test_every_table_and_every_row_opens_and_can_be_searched(curator: Client, mo
         page = curator.get(reverse(f"{name}_change", args=[row.pk]))
         assert page.status_code == 200
         assert "unsafe" not in page["Content-Security-Policy"]
-        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)(?![^>]*application/json)", str(page.content))
+        assert not re.search(
+            r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)(?![^>]*application/json)", str(page.content)
+        )
 
 
 def test_the_tables_a_curator_needs_are_there(curator: Client):
@@ -201,6 +203,28 @@ def test_an_action_moves_the_edition_and_says_so_and_again_changes_nothing(
     assert "Nothing changed" in words(run_action(curator, Edition, action, edition))
     edition.refresh_from_db()
     assert edition.state == after
+
+
+@pytest.mark.parametrize(
+    ("before", "button", "after"),
+    [
+        (EditionState.DRAFT, "_publish", EditionState.PUBLISHED),
+        (EditionState.DRAFT, "_hold", EditionState.HELD),
+        (EditionState.HELD, "_release", EditionState.DRAFT),
+        (EditionState.PUBLISHED, "_pause", EditionState.PAUSED),
+        (EditionState.PAUSED, "_resume", EditionState.PUBLISHED),
+    ],
+)
+def test_a_button_saves_what_was_typed_and_then_moves_the_edition(
+    curator: Client, before: EditionState, button: str, after: EditionState
+):
+    edition = make_edition([make_paper()], state=before)
+    page = curator.get(desk(edition)).content.decode()
+    assert f'name="{button}"' in page
+    response = curator.post(desk(edition), {**form_of(edition, page, title="Typed"), button: ""})
+    assert response["Location"] == desk(edition)
+    edition.refresh_from_db()
+    assert (edition.title, edition.state) == ("Typed", after)
 
 
 def test_the_books_of_an_edition_are_told_in_a_sentence(curator: Client):

@@ -1,4 +1,4 @@
-"""The reader's pages, over HTTP: what they answer, what they never do, and what a mail program may do without a page."""
+"""The reader's pages, over HTTP: what they answer, what they never do, and what a mail program may do without one."""
 
 import datetime as dt
 import logging
@@ -263,7 +263,8 @@ def test_managing_shows_the_choices_and_saves_new_ones(client: Client):
 
 
 @pytest.mark.parametrize(
-    "data", [{"max_papers": "0"}, {"max_papers": "21"}, {"max_papers": "ten"}, {"max_papers": "5", "topics": ["nope"]}, {}]
+    "data",
+    [{"max_papers": "0"}, {"max_papers": "21"}, {"max_papers": "ten"}, {"max_papers": "5", "topics": ["nope"]}, {}],
 )
 def test_impossible_choices_are_refused_with_words_and_change_nothing(client: Client, data: dict[str, Any]):
     reader = make_subscriber(topics=["language"])

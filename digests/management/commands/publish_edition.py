@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from digests.editions import open_date, publish_now
+from digests.editions import next_date, open_date, publish_now
 
 
 def iso_date(text: str) -> dt.date:
@@ -30,13 +30,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--date", type=iso_date, help="The edition's day, like 2026-11-23. Default: the one open now."
+            "--date",
+            type=iso_date,
+            help="The edition's day, like 2026-11-23. Default: today, or once that is out, the next.",
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object on standard output.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        date = options["date"] or open_date(now)
+        date = options["date"] or next_date(now)
         if date > open_date(now):
             raise CommandError(f"{date} has not come yet.", returncode=2)
         published = publish_now(date=date, now=now)

@@ -1,0 +1,138 @@
+"""Reading the environment: values, files in place of values, and words instead of a traceback for what is no value."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(env, "SETTINGS", {})
+    for name in env.KEY_NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_value_is_that_of_the_environment_without_the_space_around_it(monkeypatch: pytest.MonkeyPatch):
+    assert env.text("A_NAME", "as it was", "What it does.") == "as it was"
+    monkeypatch.setenv("A_NAME", "  given \n")
+    assert env.text("A_NAME", "as it was", "What it does.") == "given"
+    assert env.SETTINGS["A_NAME"] == env.Setting("A_NAME", "as it was", "What it does.")
+
+
+def test_a_file_stands_in_for_a_value_and_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "secret").write_text("from the file\n")
+    monkeypatch.setenv("A_NAME", "given")
+    monkeypatch.setenv("A_NAME_FILE", str(tmp_path / "secret"))
+    assert env.text("A_NAME", "", "What it does.") == "from the file"
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("1", True), ("true", True), ("YES", True), ("on", True), ("0", False), ("no", False), ("Off", False), ("", False)],
+)
+def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch, value: str, meant: bool):
+    monkeypatch.setenv("A_SWITCH", value)
+    assert env.flag("A_SWITCH", "What it does.") is meant
+
+
+def test_a_switch_that_is_neither_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("A_SWITCH", "maybe")
+    with pytest.raises(ImproperlyConfigured, match="A_SWITCH must be 1 or 0, not 'maybe'"):
+        env.flag("A_SWITCH", "What it does.")
+
+
+@pytest.mark.parametrize("value", ["eighty", "-1", "8.5"])
+def test_a_number_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str):
+    monkeypatch.setenv("A_PORT", value)
+    with pytest.raises(ImproperlyConfigured, match="A_PORT must be a whole number"):
+        env.number("A_PORT", 8000, "What it does.")
+
+
+def test_a_number_left_empty_is_the_default(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("A_PORT", "")
+    assert env.number("A_PORT", 8000, "What it does.") == 8000
+
+
+def test_a_list_is_parted_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("A_LIST", "one, two three,,")
+    assert env.items("A_LIST", "What it does.") == ("one", "two", "three")
+
+
+def test_a_providers_own_settings_are_passed_on_without_the_prefix(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ANYMAIL_POSTMARK_SERVER_TOKEN", "t")
+    assert env.prefixed("ANYMAIL_")["POSTMARK_SERVER_TOKEN"] == "t"
+
+
+def test_the_keys_of_one_machine_are_made_once_and_for_its_owner_alone(tmp_path: Path):
+    first = env.keys(var_dir=tmp_path / "new", required=False)
+    path = tmp_path / "new" / "keys.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert set(first) == set(env.KEY_NAMES)
+    assert len(set(first.values())) == 3
+    assert min(map(len, first.values())) >= 60
+    assert env.keys(var_dir=tmp_path / "new", required=False) == first
+    assert [child.name for child in path.parent.iterdir()] == ["keys.json"]
+
+
+def test_programs_that_start_at_once_agree_on_the_keys(tmp_path: Path):
+    gate, found = threading.Barrier(8), []
+
+    def start() -> None:
+        gate.wait()
+        found.append(json.dumps(env.keys(var_dir=tmp_path, required=False)))
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+def test_a_given_key_is_used_and_not_written_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("LINK_KEY", "given")
+    assert env.keys(var_dir=tmp_path, required=False)["LINK_KEY"] == "given"
+    assert "given" not in (tmp_path / "keys.json").read_text()
+
+
+def test_production_makes_no_keys_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("SECRET_KEY", "given")
+    with pytest.raises(ImproperlyConfigured, match="LINK_KEY, ADDRESS_KEY must be set in production"):
+        env.keys(var_dir=tmp_path, required=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"OFFLINE": "perhaps"}, "OFFLINE must be 1 or 0"),
+        ({"PORT": "http"}, "PORT must be a whole number"),
+        ({"SITE_URL": "papers.example.org"}, "SITE_URL must be an address like"),
+        ({"EDITION_CUTOFF": "seven"}, "EDITION_CUTOFF must be a time of day like 07:00"),
+        ({"DATABASE_URL": "postgresql://db.example.org/papers"}, "SECRET_KEY, LINK_KEY, ADDRESS_KEY must be set"),
+    ],
+)
+def test_what_cannot_be_is_said_by_name_when_the_program_starts(given: dict[str, str], message: str, tmp_path: Path):
+    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), **given}
+    done = subprocess.run(
+        [sys.executable, "-c", "import config.settings"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert message in done.stderr.splitlines()[-1]

@@ -1,0 +1,162 @@
+"""Who gets which papers, and whether the reason given is true."""
+
+import datetime as dt
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digests.selection import Candidate, Chosen, Reader, Section, select_digest, trend_order
+
+DAY = dt.date(2026, 11, 23)
+
+
+def paper(
+    paper_id: int, *, topics: tuple[str, ...] = (), upvotes: int | None = None, pick: int | None = None, age: int = 0
+) -> Candidate:
+    return Candidate(
+        paper_id=paper_id,
+        announced_date=DAY - dt.timedelta(days=age),
+        topics=topics,
+        upvotes=upvotes,
+        is_pick=pick is not None,
+        pick_position=pick or 0,
+    )
+
+
+def ids(chosen: tuple[Chosen, ...]) -> list[int]:
+    return [choice.paper_id for choice in chosen]
+
+
+def test_picks_come_first_then_own_topics_then_what_others_found_worth_reading():
+    papers = [
+        paper(1, upvotes=90),
+        paper(2, topics=("nlp",), upvotes=3),
+        paper(3, pick=1),
+        paper(4, topics=("nlp",), upvotes=8),
+        paper(5, pick=0),
+        paper(6),
+    ]
+    chosen = select_digest(papers, Reader(topics=("nlp",)))
+    assert chosen == (
+        Chosen(5, Section.PICKS),
+        Chosen(3, Section.PICKS),
+        Chosen(4, Section.PERSONAL, topic="nlp"),
+        Chosen(2, Section.PERSONAL, topic="nlp"),
+        Chosen(1, Section.TRENDING, upvotes=90),
+        Chosen(6, Section.TRENDING),
+    )
+
+
+def test_a_reader_without_topics_gets_picks_and_trending():
+    papers = [paper(1, topics=("nlp",)), paper(2, topics=("vision",), upvotes=5), paper(3, pick=0)]
+    chosen = select_digest(papers, Reader())
+    assert [choice.section for choice in chosen] == [Section.PICKS, Section.TRENDING, Section.TRENDING]
+    assert ids(chosen) == [3, 2, 1]
+
+
+def test_equal_votes_are_told_apart_by_day_and_then_by_coming_in():
+    papers = [paper(1, upvotes=5, age=1), paper(2, upvotes=5), paper(3, upvotes=5), paper(4, upvotes=6, age=6)]
+    assert ids(select_digest(papers, Reader())) == [4, 3, 2, 1]
+
+
+def test_nobody_voted_is_the_same_as_no_votes():
+    assert ids(select_digest([paper(1, upvotes=0), paper(2)], Reader())) == [2, 1]
+
+
+def test_the_reason_names_the_topic_the_reader_put_first():
+    chosen = select_digest([paper(1, topics=("vision", "nlp"))], Reader(topics=("nlp", "vision")))
+    assert chosen == (Chosen(1, Section.PERSONAL, topic="nlp"),)
+
+
+def test_a_pick_in_ones_own_topic_is_still_a_pick():
+    chosen = select_digest([paper(1, topics=("nlp",), pick=0)], Reader(topics=("nlp",)))
+    assert chosen == (Chosen(1, Section.PICKS),)
+
+
+def test_seen_picks_do_not_come_again():
+    chosen = select_digest([paper(1, pick=0), paper(2)], Reader(seen_paper_ids=frozenset({1})))
+    assert ids(chosen) == [2]
+
+
+def test_nothing_new_is_nothing_to_say():
+    assert select_digest([], Reader()) == ()
+    assert select_digest([paper(1)], Reader(seen_paper_ids=frozenset({1}))) == ()
+
+
+TOPICS = st.lists(st.sampled_from(["nlp", "vision", "robots", "theory"]), unique=True, max_size=3).map(tuple)
+CANDIDATES = st.lists(
+    st.builds(
+        Candidate,
+        paper_id=st.integers(1, 25),
+        announced_date=st.dates(DAY - dt.timedelta(days=7), DAY),
+        topics=TOPICS,
+        upvotes=st.none() | st.integers(0, 50),
+        is_pick=st.booleans(),
+        pick_position=st.integers(0, 9),
+    ),
+    max_size=30,
+)
+READERS = st.builds(
+    Reader, topics=TOPICS, max_papers=st.integers(1, 20), seen_paper_ids=st.frozensets(st.integers(1, 25), max_size=15)
+)
+
+
+@given(CANDIDATES, READERS)
+def test_never_seen_before_never_twice_never_too_many(papers: list[Candidate], reader: Reader):
+    chosen = ids(select_digest(papers, reader))
+    offered = {candidate.paper_id for candidate in papers}
+    assert len(chosen) == len(set(chosen)) <= reader.max_papers
+    assert set(chosen) <= offered - reader.seen_paper_ids
+    # As many as there are, up to what was asked for.
+    assert len(chosen) == min(reader.max_papers, len(offered - reader.seen_paper_ids))
+
+
+@given(CANDIDATES, READERS)
+def test_the_sections_stand_in_order_and_no_pick_yields_to_another_paper(papers: list[Candidate], reader: Reader):
+    chosen = select_digest(papers, reader)
+    order = list(Section)
+    ranks = [order.index(choice.section) for choice in chosen]
+    assert ranks == sorted(ranks)
+    last_of = {candidate.paper_id: candidate for candidate in papers}
+    left_out = {pk for pk in last_of if pk not in reader.seen_paper_ids} - set(ids(chosen))
+    if any(last_of[pk].is_pick for pk in left_out):
+        assert all(choice.section is Section.PICKS for choice in chosen)
+
+
+@given(CANDIDATES, READERS)
+def test_every_reason_is_true(papers: list[Candidate], reader: Reader):
+    last_of = {candidate.paper_id: candidate for candidate in papers}
+    for choice in select_digest(papers, reader):
+        candidate = last_of[choice.paper_id]
+        match choice.section:
+            case Section.PICKS:
+                assert candidate.is_pick
+            case Section.PERSONAL:
+                assert choice.topic in candidate.topics
+                assert choice.topic in reader.topics
+            case Section.TRENDING:
+                assert not candidate.is_pick
+                assert not set(candidate.topics) & set(reader.topics)
+                assert choice.upvotes == candidate.upvotes
+
+
+@given(CANDIDATES, READERS, st.randoms())
+def test_the_order_in_which_papers_come_in_does_not_matter(papers: list[Candidate], reader: Reader, random: Random):
+    once = list({candidate.paper_id: candidate for candidate in papers}.values())
+    # Equal positions among picks are the curator's to tell apart, by the order given.
+    distinct = [
+        candidate
+        for number, candidate in enumerate(once)
+        if not candidate.is_pick
+        or candidate.pick_position not in {other.pick_position for other in once[:number] if other.is_pick}
+    ]
+    shuffled = list(distinct)
+    random.shuffle(shuffled)
+    assert select_digest(shuffled, reader) == select_digest(distinct, reader)
+
+
+@given(CANDIDATES)
+def test_trending_is_by_votes_first(papers: list[Candidate]):
+    votes = [candidate.upvotes or 0 for candidate in sorted(papers, key=trend_order)]
+    assert votes == sorted(votes, reverse=True)
