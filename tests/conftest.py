@@ -1,21 +1,11 @@
 """What every test gets: an environment of its own, a mailbox of its own, and no way out to the network."""
 
-import atexit
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery.app.task import Task
 from pytest_django import Settings
-
-# Before Django reads its settings: tests never touch the `var/` of the person who runs them.
-if "VAR_DIR" not in os.environ:
-    os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="daily-papers-tests-")
-    atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
-os.environ["OFFLINE"] = "1"
 
 pytest_plugins = ["tests.factories"]
 
@@ -30,8 +20,6 @@ def own_mailbox(settings: Settings, tmp_path: Path) -> Path:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    # Again, because pytest-django reads the settings before it reads this file where nobody named them.
-    settings.OFFLINE = True
     return tmp_path / "outbox"
 
 

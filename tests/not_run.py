@@ -6,7 +6,6 @@ with each of these markers ran and none of them was skipped.
 
 import os
 from collections import Counter
-from collections.abc import Generator
 from dataclasses import dataclass
 
 import pytest
@@ -38,16 +37,14 @@ class NotRun:
                 lines.append(f"tests marked {marker!r} had to run: {self.ran[marker]} ran, {skipped} did not")
         return lines
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        markers = frozenset(marker.name for marker in item.iter_markers())
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # Reports reach the process that was started, from wherever the test ran; a marker is one of their keywords.
+        markers = frozenset(report.keywords)
         if report.skipped and not hasattr(report, "wasxfail"):
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            self.skipped.append(Skipped(item.nodeid, reason.removeprefix("Skipped: "), markers))
+            self.skipped.append(Skipped(report.nodeid, reason.removeprefix("Skipped: "), markers))
         elif report.when == "call":
             self.ran.update(markers)
-        return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -64,4 +61,6 @@ class NotRun:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return  # one of several processes: the books are kept where all of them report to
     config.pluginmanager.register(NotRun(required=tuple(os.environ.get("REQUIRE_RUN", "").split())))

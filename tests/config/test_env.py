@@ -39,7 +39,16 @@ def test_a_file_stands_in_for_a_value_and_wins(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize(
     ("value", "meant"),
-    [("1", True), ("true", True), ("YES", True), ("on", True), ("0", False), ("no", False), ("Off", False), ("", False)],
+    [
+        ("1", True),
+        ("true", True),
+        ("YES", True),
+        ("on", True),
+        ("0", False),
+        ("no", False),
+        ("Off", False),
+        ("", False),
+    ],
 )
 def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch, value: str, meant: bool):
     monkeypatch.setenv("A_SWITCH", value)

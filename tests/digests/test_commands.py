@@ -390,4 +390,3 @@ def test_exit_codes_reach_the_shell(tmp_path: Path):
     assert done.returncode == 2
     assert "CommandError: " in done.stderr
     assert "Traceback" not in done.stderr
-

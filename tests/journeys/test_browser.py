@@ -1,4 +1,4 @@
-"""The site as `make run` starts it, in a real browser: a reader with a keyboard and without JavaScript, and a curator."""
+"""The site of `make run` in a real browser: a reader with a keyboard and no JavaScript, and a curator."""
 
 import os
 import re

@@ -35,7 +35,7 @@ def sample(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def answer(silent_bell: Bells, django_capture_on_commit_callbacks: Any) -> Callable[[Callable[[], Any]], Any]:
-    """Do something as a request would, then run what was rung for, until no bell is left: a worker that never sleeps."""
+    """Do something as a request would, then run what was rung for, until no bell is left: a worker without sleep."""
 
     def act(what: Callable[[], Any]) -> Any:
         with django_capture_on_commit_callbacks(execute=True):
@@ -148,4 +148,3 @@ def test_the_mailbox_is_for_this_machine_alone(client: Client, settings: Setting
     assert client.get("/outbox/", REMOTE_ADDR="192.0.2.7").status_code == 404
     settings.LOCAL_MAILBOX = False
     assert client.get("/outbox/").status_code == 404
-

@@ -131,7 +131,9 @@ def test_nobody_does_anything_and_the_reader_gets_a_digest_and_then_no_more(mach
     assert confirmation.to == "ada@example.org"
 
     # The sources were due, so their papers stand in the draft of the day.
-    draft = "select count(*) from digests_editionpaper join digests_edition e on e.id = edition_id where state = 'draft'"
+    draft = (
+        "select count(*) from digests_editionpaper join digests_edition e on e.id = edition_id where state = 'draft'"
+    )
     wait_for(lambda: machine.ask(draft)[0][0] >= 20, machine)
     machine.do(PRESS.format(path=link_in(confirmation, "confirm"), data={}))
     assert len(machine.mails()) == 1

@@ -56,7 +56,8 @@ def header_lines(source: bytes) -> list[str]:
 
 def test_list_mail_can_be_left_with_one_click():
     message = parsed(made(list_headers=HEADERS))
-    assert message.get_all("List-Unsubscribe") == [f"<{URL}>"]
+    # A header longer than a line is folded behind its name; the space that makes is no part of the value.
+    assert [value.strip() for value in message.get_all("List-Unsubscribe", [])] == [f"<{URL}>"]
     assert message.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
 
 
@@ -95,7 +96,7 @@ def test_one_sender_one_date_and_a_message_id_that_is_ours_and_stable():
     assert message.get_all("To") == ["ada@example.org"]
     assert [parsedate_to_datetime(date) for date in message.get_all("Date", [])] == [NOW]
     assert message.get_all("Message-ID") == [f"<{ID}@papers.example.org>"]
-    assert made(list_headers=HEADERS).count(b"MIME-Version") == 1
+    assert message.get_all("MIME-Version") == ["1.0"]
 
 
 def test_making_the_same_mail_again_gives_the_same_message_id():
@@ -173,7 +174,7 @@ def test_any_title_is_read_back_as_it_was(title: str):
     assert str(parsed(source)["Bcc"]) == "None"
     assert max(map(len, header_lines(source))) <= 998
     if not title.startswith("=?"):
-        assert parsed(source)["Subject"] == title
+        assert parsed(source)["Subject"].strip() == title
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -183,9 +184,7 @@ def test_the_parts_are_alternatives_the_better_one_last():
     message = parsed(made(text="Text – ✓\n", html="<p>HTML – ✓</p>"))
     assert message.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
-    assert [part.get_content() for part in message.iter_parts()] == ["Text – ✓\n", "<p>HTML – ✓</p>\n"] or [
-        part.get_content().strip() for part in message.iter_parts()
-    ] == ["Text – ✓", "<p>HTML – ✓</p>"]
+    assert [part.get_content().strip() for part in message.iter_parts()] == ["Text – ✓", "<p>HTML – ✓</p>"]
 
 
 def test_only_the_html_part_is_escaped(own_templates: Path):
@@ -205,7 +204,7 @@ def test_only_the_opaque_id_rides_along():
 
 
 def test_html_at_the_budget_goes_and_over_it_is_refused(own_templates: Path):
-    wrapping = len(render("plain", {"words": ""}).html.encode())
+    wrapping = len(render("plain", {"words": "x"}).html.encode()) - 1
     assert render("plain", {"words": "x" * (HTML_BUDGET - wrapping)}).html
     with pytest.raises(OverBudgetError, match="over the budget"):
         render("plain", {"words": "x" * (HTML_BUDGET - wrapping + 1)})
