@@ -16,10 +16,6 @@ def own_mailbox(settings: Settings, tmp_path: Path) -> Path:
     settings.EMAIL_BACKEND = "mailer.outbox.OutboxBackend"
     settings.LOCAL_MAILBOX = True
     settings.OUTBOX_DIR = tmp_path / "outbox"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
     return tmp_path / "outbox"
 
 

@@ -257,6 +257,18 @@ def test_an_unsubscribe_at_the_last_moment_counts(edition: Edition, smtp: SmtpSe
     assert Delivery.objects.get().reason == "The reader is unsubscribed."
 
 
+def test_a_complaint_at_the_last_moment_counts(edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch):
+    reader = make_subscriber()
+    delivery = make_delivery(edition=edition, subscriber=reader)
+    change_while_it_is_made(
+        monkeypatch,
+        lambda: suppress(address_hash=reader.address_hash, reason=SuppressionReason.COMPLAINT, now=NOW),
+    )
+    assert send_deliveries([delivery.pk], now=NOW) == SendReport(skipped=1)
+    assert smtp.mails == []
+    assert Delivery.objects.get().reason == "The address is suppressed."
+
+
 def test_a_pause_at_the_last_moment_counts_and_resuming_goes_on(
     edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ):

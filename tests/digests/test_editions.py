@@ -266,6 +266,26 @@ def test_a_cancel_that_came_first_is_not_overrun_by_a_publish_that_waited():
     assert (answers, edition.state) == ([False], EditionState.CANCELLED)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_nothing_slips_into_an_edition_while_it_is_being_published():
+    edition = make_edition([make_paper()], state=EditionState.HELD)
+    late = paper_seen(make_source())
+
+    def tick() -> None:
+        try:
+            grow_draft(date=TODAY, cutoff_at=CUTOFF)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=tick)
+    with transaction.atomic():
+        assert publish(edition, now=NOW)
+        other.start()
+        other.join(timeout=0.3)
+    other.join(timeout=40)
+    assert late.pk not in papers_of(edition)
+
+
 def test_publish_now_takes_all_that_was_seen_until_now(source: Source):
     paper = paper_seen(source, NOW - MINUTE)
     published = publish_now(date=TODAY, now=NOW)
