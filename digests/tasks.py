@@ -1,5 +1,8 @@
 """Doorways for the worker: each takes ids or nothing, calls one function, and is safe to run twice."""
 
+import logging
+from collections.abc import Callable
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -11,6 +14,9 @@ from subscriptions.outgoing import due_ids, sweep
 
 BATCH = 50
 MOST_RINGS = 200
+BELL_SECONDS = 300
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -23,14 +29,23 @@ def send_deliveries(ids: list[int]) -> None:
 def tick() -> None:
     """Once a minute: publish what is due, plan who is due, end leases that ran out, ring for what waits."""
     now = timezone.now()
-    publish_due_editions(now=now)
-    plan_due(now=now)
-    sweep(Delivery)
-    ring()
+    steps: list[Callable[[], object]] = [
+        lambda: publish_due_editions(now=now),
+        lambda: plan_due(now=now),
+        lambda: sweep(Delivery),
+        ring,
+    ]
+    for step in steps:
+        # What goes wrong with one must not keep the others from their work; the next minute tries it again.
+        try:
+            step()
+        except Exception:
+            logger.exception("a step of the minute failed")
 
 
 def ring() -> None:
     """Tell the workers of every delivery that waits, a batch of ids a bell."""
     ids = due_ids(Delivery, limit=BATCH * MOST_RINGS)
     for start in range(0, len(ids), BATCH):
-        send_deliveries.delay(ids[start : start + BATCH])
+        # Rung again every minute: bells that nobody heard by then need not be heard any more.
+        send_deliveries.apply_async((ids[start : start + BATCH],), expires=BELL_SECONDS)

@@ -54,6 +54,9 @@ class Subscriber(models.Model):
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(cadence__in=[cadence.value for cadence in Cadence]), name="subscriber_cadence"
+            ),
             models.CheckConstraint(condition=Q(hour__lte=23), name="subscriber_hour"),
             models.CheckConstraint(condition=Q(weekday__lte=6), name="subscriber_weekday"),
             models.CheckConstraint(condition=Q(max_papers__range=(1, MAX_PAPERS)), name="subscriber_max_papers"),

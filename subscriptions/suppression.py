@@ -8,21 +8,26 @@ from subscriptions.models import Suppression, SuppressionReason
 
 # A mailbox that did not exist may exist again: one confirmation may find out.
 BOUNCE_MAY_CONFIRM_AFTER = dt.timedelta(days=30)
+_LIFTED_BY_OPT_IN = (SuppressionReason.ERASED, SuppressionReason.HARD_BOUNCE)
 
 
 def suppress(*, address_hash: str, reason: SuppressionReason, now: dt.datetime, note: str = "") -> bool:
-    """Mail this address no more. True where it was not suppressed before; the first reason stays. Safe twice."""
+    """Mail this address no more. True where it was not suppressed before. Safe twice.
+
+    The first reason stays, but for one that the person themselves could lift: a complaint after a bounce is final.
+    """
     _, created = Suppression.objects.get_or_create(
         address_hash=address_hash, defaults={"reason": reason, "at": now, "note": note}
     )
+    if not created and reason not in _LIFTED_BY_OPT_IN:
+        held = Suppression.objects.filter(address_hash=address_hash, reason__in=_LIFTED_BY_OPT_IN)
+        held.update(reason=reason, at=now, note=note)
     return created
 
 
 def lift_for_new_opt_in(*, address_hash: str) -> None:
     """The person confirmed anew, from this very address: what they, or their mailbox, asked for before is over."""
-    Suppression.objects.filter(
-        address_hash=address_hash, reason__in=[SuppressionReason.ERASED, SuppressionReason.HARD_BOUNCE]
-    ).delete()
+    Suppression.objects.filter(address_hash=address_hash, reason__in=_LIFTED_BY_OPT_IN).delete()
 
 
 def not_suppressed(path: str = "") -> Q:
