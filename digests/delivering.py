@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 
 from digests.digest import Digest, Shelf, build_digest, compose_digest, render_digest
 from digests.models import Delivery, EditionState, age_limit
 from mailer.handoff import hand_off
 from mailer.messages import OverBudgetError
 from subscriptions.models import SubscriberState
-from subscriptions.outgoing import OutgoingState, begin, fail, put_back, record, skip
+from subscriptions.outgoing import SENT_STATES, OutgoingState, begin, fail, put_back, record, skip
 from subscriptions.sending import LOOK_AGAIN, send_claimed
 from subscriptions.suppression import not_suppressed
 
@@ -63,7 +64,7 @@ def _send_one(delivery: Delivery, *, connection: BaseEmailBackend, shelf: Shelf)
         logger.exception("delivery %s cannot be made", delivery.public_id)
         fail(delivery, f"The digest cannot be made: {error.__class__.__name__}.")
         return OutgoingState.FAILED
-    if not begin(delivery, allowed=_allowed(shelf.now), values=_values(digest)):
+    if not begin(delivery, allowed=_allowed(shelf.now) & _nothing_since(digest), values=_values(digest)):
         return _stopped_at_the_door(delivery, now=shelf.now)
     state = record(delivery, hand_off(message, connection=connection))
     logger.info("delivery %s: %s", delivery.public_id, state)
@@ -76,7 +77,26 @@ def _allowed(now: dt.datetime) -> Q:
         Q(subscriber__state=SubscriberState.ACTIVE)
         & Q(edition__state=EditionState.PUBLISHED, edition__date__gte=age_limit(now))
         & not_suppressed("subscriber__")
+        & _is_newest()
     )
+
+
+def _is_newest() -> Q:
+    """No digest of a later edition waits for this reader, or went out: that one covers this edition too."""
+    later = Delivery.objects.filter(
+        subscriber=OuterRef("subscriber"),
+        edition__date__gt=OuterRef("edition__date"),
+        edition__state=EditionState.PUBLISHED,
+    )
+    return ~Q(Exists(later.exclude(state__in=[OutgoingState.SKIPPED, OutgoingState.FAILED])))
+
+
+def _nothing_since(digest: Digest) -> Q:
+    """Nothing went to this reader since the papers were chosen, so none of them can be one they have just had."""
+    sent = Delivery.objects.filter(
+        subscriber=OuterRef("subscriber"), state__in=SENT_STATES, due_at__gte=digest.seen_since
+    )
+    return ~Q(Exists(sent.exclude(pk__in=digest.seen_ids).exclude(edition=digest.edition)))
 
 
 def _values(digest: Digest) -> dict[str, object]:
@@ -99,6 +119,8 @@ def _reason_not_to_send(delivery: Delivery, *, now: dt.datetime) -> str:
         return "The edition is too old to be sent."
     if not Delivery.objects.filter(not_suppressed("subscriber__"), pk=delivery.pk).exists():
         return "The address is suppressed."
+    if not Delivery.objects.filter(_is_newest(), pk=delivery.pk).exists():
+        return "The digest of a later edition covers this one."
     return ""
 
 
@@ -108,6 +130,13 @@ def _stopped_at_the_door(delivery: Delivery, *, now: dt.datetime) -> OutgoingSta
     if reason := _reason_not_to_send(fresh, now=now):
         skip(delivery, reason)
         return OutgoingState.SKIPPED
-    waits_for_edition = fresh.edition.state != EditionState.PUBLISHED
-    why = f"The edition is {fresh.edition.state}." if waits_for_edition else "It took longer than its lease."
+    why = _why_later(fresh)
     return OutgoingState.QUEUED if put_back(delivery, why, after=LOOK_AGAIN) else None
+
+
+def _why_later(delivery: Delivery) -> str:
+    if delivery.edition.state != EditionState.PUBLISHED:
+        return f"The edition is {delivery.edition.state}."
+    if Delivery.objects.filter(pk=delivery.pk, lease_until__gt=Now()).exists():
+        return "Another digest went out to this reader meanwhile."
+    return "It took longer than its lease."

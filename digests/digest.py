@@ -39,6 +39,9 @@ class Digest:
 
     edition: Edition
     lines: tuple[Line, ...]
+    # The reader's deliveries due since then that had left when this was chosen: one more, and the choice is stale.
+    seen_since: dt.datetime
+    seen_ids: frozenset[int]
 
     @property
     def paper_ids(self) -> list[int]:
@@ -85,10 +88,12 @@ class Shelf:
 def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Digest:
     """Choose this reader's papers for a digest recorded against `edition`."""
     editions = covered_editions(subscriber, edition)
+    since = _look_back(edition, now=shelf.now)
+    seen = sent_deliveries(subscriber, edition, since=since)
     reader = Reader(
         topics=tuple(subscriber.topics.order_by("position", "name").values_list("slug", flat=True)),
         max_papers=subscriber.max_papers,
-        seen_paper_ids=seen_papers(subscriber, edition, now=shelf.now),
+        seen_paper_ids=frozenset(pk for ids in seen.values() for pk in ids),
     )
     chosen = select_digest(shelf.candidates(editions), reader)
     cards = shelf.cards((choice.paper_id for choice in chosen), editions=editions)
@@ -97,7 +102,7 @@ def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> D
         for choice in chosen
         if choice.paper_id in cards
     )
-    return Digest(edition, lines)
+    return Digest(edition, lines, since, frozenset(seen))
 
 
 def covered_editions(subscriber: Subscriber, edition: Edition) -> list[Edition]:
@@ -114,11 +119,15 @@ def covered_editions(subscriber: Subscriber, edition: Edition) -> list[Edition]:
     return [edition, *since.order_by("-date")[: MOST_EDITIONS - 1]]
 
 
-def seen_papers(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> frozenset[int]:
-    """The papers this reader has had, or may have had. No candidate is older than the days looked back."""
-    since = min(now, dt.datetime.combine(edition.date, dt.time(), tzinfo=dt.UTC)) - dt.timedelta(days=SEEN_DAYS)
+def sent_deliveries(subscriber: Subscriber, edition: Edition, *, since: dt.datetime) -> dict[int, list[int]]:
+    """The reader's other deliveries that left, or may have left, each with its papers: those count as seen."""
     rows = Delivery.objects.filter(subscriber=subscriber, state__in=SENT_STATES, due_at__gte=since)
-    return frozenset(pk for ids in rows.exclude(edition=edition).values_list("paper_ids", flat=True) for pk in ids)
+    return dict(rows.exclude(edition=edition).values_list("id", "paper_ids"))
+
+
+def _look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
+    # No candidate is older than that.
+    return min(now, dt.datetime.combine(edition.date, dt.time(), tzinfo=dt.UTC)) - dt.timedelta(days=SEEN_DAYS)
 
 
 def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -> Rendered:

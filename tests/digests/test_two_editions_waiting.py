@@ -1,0 +1,76 @@
+"""Two digests of one reader wait at once, after workers were away for a day: no paper may come in both."""
+
+import datetime as dt
+
+import pytest
+from pytest_django import Settings
+
+from digests import delivering
+from digests.delivering import send_deliveries
+from digests.digest import Digest, Shelf, build_digest
+from digests.editions import pause
+from digests.models import Delivery, Edition
+from mailer.outbox import list_mails
+from subscriptions.models import Subscriber
+from subscriptions.outgoing import OutgoingState
+from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+
+
+@pytest.fixture
+def days() -> tuple[Edition, Edition]:
+    older = make_edition([make_paper(), make_paper()], date=TODAY - dt.timedelta(days=1))
+    return older, make_edition([make_paper(), make_paper()])
+
+
+def deliveries(days: tuple[Edition, Edition], reader: Subscriber) -> list[Delivery]:
+    return [make_delivery(edition=edition, subscriber=reader) for edition in days]
+
+
+def test_the_later_digest_goes_out_and_the_earlier_says_why_it_does_not(
+    days: tuple[Edition, Edition], settings: Settings
+):
+    older, newer = deliveries(days, make_subscriber())
+    send_deliveries([older.pk, newer.pk], now=NOW)
+    older.refresh_from_db()
+    newer.refresh_from_db()
+    assert (older.state, newer.state) == (OutgoingState.SKIPPED, OutgoingState.ACCEPTED)
+    assert older.reason == "The digest of a later edition covers this one."
+    assert len(list_mails(directory=settings.OUTBOX_DIR)) == 1
+
+
+def test_while_the_later_edition_is_paused_the_earlier_digest_goes_out(days: tuple[Edition, Edition]):
+    older, newer = deliveries(days, make_subscriber())
+    pause(days[1])
+    send_deliveries([older.pk, newer.pk], now=NOW)
+    older.refresh_from_db()
+    newer.refresh_from_db()
+    assert (older.state, newer.state) == (OutgoingState.ACCEPTED, OutgoingState.QUEUED)
+
+
+def test_a_digest_chosen_before_another_went_out_is_chosen_anew(
+    days: tuple[Edition, Edition], monkeypatch: pytest.MonkeyPatch
+):
+    reader = make_subscriber()
+    older, newer = deliveries(days, reader)
+    shared = days[1].entries.first().paper_id
+    build = build_digest
+
+    def build_and_be_overtaken(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Digest:
+        digest = build(subscriber, edition, shelf=shelf)
+        # Between choosing and the last word another worker hands over a digest with one of these papers.
+        Delivery.objects.filter(pk=older.pk).update(state=OutgoingState.ACCEPTED, paper_ids=[shared])
+        return digest
+
+    monkeypatch.setattr(delivering, "build_digest", build_and_be_overtaken)
+    send_deliveries([newer.pk], now=NOW)
+    newer.refresh_from_db()
+    assert newer.state == OutgoingState.QUEUED
+
+    monkeypatch.undo()
+    Delivery.objects.filter(pk=newer.pk).update(not_before=None)
+    send_deliveries([newer.pk], now=NOW)
+    newer.refresh_from_db()
+    assert newer.state == OutgoingState.ACCEPTED
+    assert shared not in newer.paper_ids
