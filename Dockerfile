@@ -19,7 +19,7 @@ COPY mailer mailer
 COPY templates templates
 COPY static static
 # Static files need no secret, but settings ask for some: these are made up, used here alone, and not kept.
-RUN DATABASE_URL=sqlite:////tmp/none SECRET_KEY=x LINK_KEY=x ADDRESS_KEY=x SITE_URL=https://build.invalid \
+RUN DATABASE_URL=sqlite:////tmp/none SECRET_KEY=x LINK_KEY=x ADDRESS_KEY=x SITE_URL=https://build.invalid EMAIL_PROVIDER=smtp \
     python manage.py collectstatic --noinput
 USER papers
 EXPOSE 8000

@@ -6,6 +6,7 @@ Each variable is described in `docs/settings.md`.
 """
 
 from email.utils import parseaddr
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 from config import env
 
@@ -139,6 +141,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout"
 # A web request rings the bell and goes on: the sweeper finds what a broker that is down did not hear.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
 CELERY_TIMEZONE = "UTC"
+# Two queues, asked in turn by every worker: a sign-up's confirmation does not wait behind a morning's digests.
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("notices"))
+CELERY_TASK_ROUTES = {"subscriptions.tasks.*": {"queue": "notices"}}
 
 # --- sources --------------------------------------------------------------------------------------
 FETCH_ALLOW = frozenset(
@@ -161,12 +167,15 @@ OUTBOX_DIR = VAR_DIR / "outbox"
 _OWN_BACKENDS = {
     "outbox": "mailer.outbox.OutboxBackend",
     "smtp": "django.core.mail.backends.smtp.EmailBackend",
-    "": "django.core.mail.backends.dummy.EmailBackend",
 }
-_ANYMAIL_NAMES = {"ses": "amazon_ses"}
-EMAIL_BACKEND = _OWN_BACKENDS.get(
-    EMAIL_PROVIDER, f"anymail.backends.{_ANYMAIL_NAMES.get(EMAIL_PROVIDER, EMAIL_PROVIDER)}.EmailBackend"
-)
+_anymail_module = f"anymail.backends.{ {'ses': 'amazon_ses'}.get(EMAIL_PROVIDER, EMAIL_PROVIDER) }"
+if EMAIL_PROVIDER not in _OWN_BACKENDS and not (EMAIL_PROVIDER.isidentifier() and find_spec(_anymail_module)):
+    raise ImproperlyConfigured(
+        f"EMAIL_PROVIDER is {EMAIL_PROVIDER!r}: it must be smtp, or a provider that Anymail knows, like postmark."
+    )
+if PRODUCTION and LOCAL_MAILBOX:
+    raise ImproperlyConfigured("EMAIL_PROVIDER=outbox is for one machine: no mail would leave, and all could be read.")
+EMAIL_BACKEND = _OWN_BACKENDS.get(EMAIL_PROVIDER, f"{_anymail_module}.EmailBackend")
 EMAIL_HOST = env.text("EMAIL_HOST", "127.0.0.1", "The SMTP server, for EMAIL_PROVIDER=smtp.")
 EMAIL_PORT = env.number("EMAIL_PORT", 587, "Its port.")
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "", "The account there.")
@@ -183,6 +192,8 @@ WEBHOOK_SECRET = env.text("WEBHOOK_SECRET", "", "user:password that a mail provi
 ANYMAIL: dict[str, Any] = {**env.prefixed("ANYMAIL_"), "REQUESTS_TIMEOUT": 30}
 if WEBHOOK_SECRET:
     ANYMAIL["WEBHOOK_SECRET"] = WEBHOOK_SECRET
+if PRODUCTION and EMAIL_PROVIDER not in _OWN_BACKENDS and not ANYMAIL.get("WEBHOOK_SECRET"):
+    raise ImproperlyConfigured("WEBHOOK_SECRET must be set: without it anybody could post bounces and complaints.")
 
 # --- the web --------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {

@@ -16,15 +16,22 @@ from django.views.decorators.http import require_safe
 from mailer.outbox import StoredMail, list_mails, read_mail, with_links_outside
 
 LOOPBACK = {"127.0.0.1", "::1"}
+NAMES_OF_THIS_MACHINE = {"127.0.0.1", "localhost"}
 View = Callable[..., HttpResponseBase]
 
 
 def local_only(view: View) -> View:
-    """Answer 404 unless mail stays on this machine and the caller is on it."""
+    """Answer 404 unless mail stays on this machine and the caller is on it, asking for it by its own name.
+
+    A proxy on this machine is a caller on it too, so what names another host, or was passed on, is not answered.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
-        if not settings.LOCAL_MAILBOX or request.META.get("REMOTE_ADDR") not in LOOPBACK:
+        passed_on = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"))
+        named = request.get_host().rpartition(":")[0] or request.get_host()
+        here = request.META.get("REMOTE_ADDR") in LOOPBACK and named in NAMES_OF_THIS_MACHINE and not passed_on
+        if not (settings.LOCAL_MAILBOX and here):
             raise Http404
         return view(request, *args, **kwargs)
 

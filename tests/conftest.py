@@ -5,9 +5,16 @@ from typing import Any
 
 import pytest
 from celery.app.task import Task
+from django.test import Client
 from pytest_django import Settings
 
 pytest_plugins = ["tests.factories"]
+
+
+@pytest.fixture
+def client() -> Client:
+    """A browser on this machine, which calls it by its own name."""
+    return Client(SERVER_NAME="127.0.0.1")
 
 
 @pytest.fixture(autouse=True)

@@ -215,7 +215,7 @@ def production_env(*, env: Mapping[str, str], database_url: str) -> dict[str, st
         "LINK_KEY": "for-tests-only-" + "l" * 50,
         "ADDRESS_KEY": "for-tests-only-" + "a" * 50,
         "SITE_URL": "http://testserver",
-        "EMAIL_PROVIDER": "outbox",
+        "EMAIL_PROVIDER": "smtp",
         "DEFAULT_FROM_EMAIL": "Daily Papers <papers@testserver.example>",
     }
     return {**made_up, **env, "DATABASE_URL": database_url}

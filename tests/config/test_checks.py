@@ -9,10 +9,7 @@ from config.checks import check_editions, check_production
 
 WHOLE: dict[str, Any] = {
     "FETCH_ALLOW": frozenset(),
-    "LOCAL_MAILBOX": False,
-    "EMAIL_PROVIDER": "postmark",
     "POSTAL_ADDRESS": "1 Example Street",
-    "WEBHOOK_SECRET": "user:password",
     "HTTPS": True,
 }
 
@@ -40,11 +37,7 @@ def test_an_installation_that_has_everything_is_left_in_peace(settings: Settings
     ("lacking", "ids"),
     [
         ({"FETCH_ALLOW": frozenset({"127.0.0.1:80"})}, ["dailypapers.E010"]),
-        ({"LOCAL_MAILBOX": True, "EMAIL_PROVIDER": "outbox"}, ["dailypapers.E011"]),
-        ({"EMAIL_PROVIDER": ""}, ["dailypapers.E012"]),
-        ({"POSTAL_ADDRESS": ""}, ["dailypapers.E013"]),
-        ({"WEBHOOK_SECRET": ""}, ["dailypapers.E014"]),
-        ({"WEBHOOK_SECRET": "", "EMAIL_PROVIDER": "smtp"}, []),
+        ({"POSTAL_ADDRESS": ""}, ["dailypapers.E011"]),
         ({"HTTPS": False}, ["dailypapers.W010"]),
     ],
 )

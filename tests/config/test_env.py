@@ -123,6 +123,15 @@ def test_production_makes_no_keys_of_its_own(monkeypatch: pytest.MonkeyPatch, tm
     assert not list(tmp_path.iterdir())
 
 
+PRODUCTION = {
+    "DATABASE_URL": "postgresql://db.example.org/papers",
+    "SITE_URL": "https://papers.example.org",
+    "SECRET_KEY": "a",
+    "LINK_KEY": "b",
+    "ADDRESS_KEY": "c",
+}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -130,7 +139,11 @@ def test_production_makes_no_keys_of_its_own(monkeypatch: pytest.MonkeyPatch, tm
         ({"PORT": "http"}, "PORT must be a whole number"),
         ({"SITE_URL": "papers.example.org"}, "SITE_URL must be an address like"),
         ({"EDITION_CUTOFF": "seven"}, "EDITION_CUTOFF must be a time of day like 07:00"),
+        ({"EMAIL_PROVIDER": "pigeon"}, "EMAIL_PROVIDER is 'pigeon': it must be smtp, or a provider"),
         ({"DATABASE_URL": "postgresql://db.example.org/papers"}, "SECRET_KEY, LINK_KEY, ADDRESS_KEY must be set"),
+        ({**PRODUCTION}, "EMAIL_PROVIDER is '': it must be smtp, or a provider"),
+        ({**PRODUCTION, "EMAIL_PROVIDER": "outbox"}, "EMAIL_PROVIDER=outbox is for one machine"),
+        ({**PRODUCTION, "EMAIL_PROVIDER": "postmark"}, "WEBHOOK_SECRET must be set"),
     ],
 )
 def test_what_cannot_be_is_said_by_name_when_the_program_starts(given: dict[str, str], message: str, tmp_path: Path):

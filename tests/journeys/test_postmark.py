@@ -197,3 +197,9 @@ def test_a_complaint_ends_the_mail_even_after_it_was_delivered(sent: Delivery, c
     assert post(client, bounced(sent, **complaint)) == 200
     assert state_after_applying(sent) == "complained"
     assert Suppression.objects.get().reason == "complaint"
+
+
+def test_where_no_secret_is_set_nobodys_word_is_taken(sent: Delivery, settings: Settings, client: Client):
+    settings.ANYMAIL = {name: value for name, value in settings.ANYMAIL.items() if name != "WEBHOOK_SECRET"}
+    assert post(client, delivered(sent), secret=None) == 400
+    assert not MailEvent.objects.exists()

@@ -99,6 +99,9 @@ def test_the_mailbox_is_not_there_for_callers_from_elsewhere(own_mailbox: Path, 
     address = path.format(name=list_mails(directory=own_mailbox)[0].name)
     assert client.get(address).status_code == 200
     assert client.get(address, REMOTE_ADDR="192.0.2.7").status_code == 404
+    # Behind a proxy on the same machine the caller's address is the proxy's.
+    assert client.get(address, headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 404
+    assert client.get(address, headers={"Host": "papers.example.org"}).status_code in {400, 404}
 
 
 def test_the_mailbox_is_not_there_where_mail_really_leaves(own_mailbox: Path, client: Client, settings: Settings):
