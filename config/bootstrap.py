@@ -14,26 +14,32 @@ from papers.ingest import Visit, fetch_policy, visit_source
 from papers.models import Source, SourceState
 from papers.sample.server import SAMPLE_PATHS
 
+Clock = Callable[[], dt.datetime]
+
 CONNECT_SECONDS = 5.0
 SAMPLE_NAMES = {"arxiv": "Sample (arXiv’s format)", "hf": "Sample (Hugging Face’s format)"}
 
 
-def first_loop(*, sample_url: str, now: dt.datetime, say: Callable[[str], None]) -> Edition | None:
-    """Fetch, store, and publish the first edition. Does nothing where an edition was ever shown. Safe to run twice."""
+def first_loop(*, sample_url: str, clock: Clock, say: Callable[[str], None]) -> Edition | None:
+    """Fetch, store, and publish the first edition. Does nothing where an edition was ever shown. Safe to run twice.
+
+    `clock` is asked again for each step: the worker may be storing papers at the same time, and they belong in, too.
+    """
     point_sample_at(sample_url)
     if shown := Edition.objects.shown().first():
         return shown
     if settings.OFFLINE or not _is_online():
         reason = "OFFLINE is set" if settings.OFFLINE else "No source can be reached"
         say(f"{reason}: using the bundled sample papers.")
-        visits = visit_all(Source.objects.filter(is_sample=True), now=now, say=say)
+        visits = visit_all(Source.objects.filter(is_sample=True), clock=clock, say=say)
     else:
-        visits = visit_all(Source.objects.filter(is_sample=False).exclude(state=SourceState.OFF), now=now, say=say)
+        visits = visit_all(Source.objects.filter(is_sample=False).exclude(state=SourceState.OFF), clock=clock, say=say)
         if not any(visit.report.entries for visit in visits):
             say("The sources have nothing to show now: using the bundled sample papers.")
-            visits += visit_all(Source.objects.filter(is_sample=True), now=now, say=say)
+            visits += visit_all(Source.objects.filter(is_sample=True), clock=clock, say=say)
     # Today's cut-off may have passed, but a new installation has something to show at once.
-    published = publish_now(date=local_date(now), now=now + dt.timedelta(seconds=1))
+    now = clock()
+    published = publish_now(date=local_date(now), now=now)
     if published.edition:
         say(f"Published the edition of {published.edition.date} with {published.edition.entries.count()} papers.")
     else:
@@ -56,11 +62,11 @@ def point_sample_at(base_url: str) -> None:
         )
 
 
-def visit_all(sources: Iterable[Source], *, now: dt.datetime, say: Callable[[str], None]) -> list[Visit]:
+def visit_all(sources: Iterable[Source], *, clock: Clock, say: Callable[[str], None]) -> list[Visit]:
     """Visit these sources one after the other, saying how each went."""
     visits = []
     for source in sources:
-        visit = visit_source(source_id=source.pk, now=now)
+        visit = visit_source(source_id=source.pk, now=clock())
         visits.append(visit)
         outcome = visit.error or f"{visit.report.entries} entries, {visit.report.new} new"
         say(f"  {source.name}: {outcome}")

@@ -11,7 +11,6 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 EVERY_MINUTE = 60.0
-EVERY_DAY = 24 * 3600.0
 
 app = Celery("daily_papers")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -39,9 +39,9 @@ def text(name: str, default: str, meaning: str) -> str:
     return os.environ.get(name, "").strip() or default
 
 
-def flag(name: str, meaning: str) -> bool:
-    """True for 1, true, yes or on; False for 0, false, no, off or nothing. Anything else is refused."""
-    value = text(name, "", meaning).lower()
+def flag(name: str, meaning: str, *, default: bool = False) -> bool:
+    """True for 1, true, yes or on; False for 0, false, no or off; the default for nothing. Anything else is refused."""
+    value = text(name, "1" if default else "", meaning).lower()
     if value in {"1", "true", "yes", "on"}:
         return True
     if value in {"", "0", "false", "no", "off"}:

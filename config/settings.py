@@ -5,6 +5,7 @@ Production is where `DATABASE_URL` is set: there the secrets, the site's address
 Each variable is described in `docs/settings.md`.
 """
 
+from email.headerregistry import Address
 from email.utils import parseaddr
 from importlib.util import find_spec
 from pathlib import Path
@@ -180,12 +181,27 @@ EMAIL_HOST = env.text("EMAIL_HOST", "127.0.0.1", "The SMTP server, for EMAIL_PRO
 EMAIL_PORT = env.number("EMAIL_PORT", 587, "Its port.")
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "", "The account there.")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "", "Its password.")
-EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", "Start TLS on the SMTP connection.")
+EMAIL_USE_SSL = env.flag(
+    "EMAIL_USE_SSL", "Speak TLS from the first byte; on where EMAIL_PORT is 465.", default=EMAIL_PORT == 465
+)
+EMAIL_USE_TLS = env.flag(
+    "EMAIL_USE_TLS",
+    "Start TLS on the SMTP connection; on unless EMAIL_HOST is this machine or EMAIL_USE_SSL is on.",
+    default=not EMAIL_USE_SSL and EMAIL_HOST not in {"localhost", "::1"} and not EMAIL_HOST.startswith("127."),
+)
 EMAIL_TIMEOUT = 30
 DEFAULT_FROM_EMAIL = env.text(
-    "DEFAULT_FROM_EMAIL", f"{SITE_NAME} <papers@{SITE_DOMAIN}>", "The sender of every mail: Name <address>."
+    "DEFAULT_FROM_EMAIL",
+    # Quotes the name where it must be quoted, and leaves its letters as they are.
+    str(Address(SITE_NAME, "papers", SITE_DOMAIN)),
+    "The sender of every mail: Name <address>.",
 )
-MAIL_DOMAIN = parseaddr(DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or SITE_DOMAIN
+_, _at, MAIL_DOMAIN = parseaddr(DEFAULT_FROM_EMAIL)[1].rpartition("@")
+if not _at:
+    raise ImproperlyConfigured(
+        f"DEFAULT_FROM_EMAIL is {DEFAULT_FROM_EMAIL!r}: it must be like Name <papers@example.org>, and a name with"
+        " signs like a comma in it stands in double quotes."
+    )
 REPLY_TO = env.text("REPLY_TO", "", "Where a reader's reply goes: a person.")
 POSTAL_ADDRESS = env.text("POSTAL_ADDRESS", "", "The postal address in the footer of every digest.")
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET", "", "user:password that a mail provider's webhooks must show.")
@@ -250,7 +266,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Whoever holds a reader's link acts as that reader, so no log line may hold one.
+    "filters": {"no tokens": {"()": "subscriptions.log_filter.WithoutTokens"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no tokens"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
 }

@@ -1,5 +1,6 @@
 """The editor's desk: an edition with its papers, the books, and what a reader would get."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,12 +24,14 @@ from digests.books import read_books
 from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
 from digests.previews import Preview, preview
 from mailer.outbox import with_links_outside
+from papers.desk import save_changed
 from subscriptions.admin import ReadOnlyAdmin
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState
 
 SHOWN_CANDIDATES = 100
 LOCKED_STATES = {EditionState.CANCELLED, EditionState.CLOSED}
+_ROW_ID = re.compile(r"entries-\d+-id")
 
 
 class EditionPaperInline(admin.TabularInline[EditionPaper, Edition]):
@@ -54,6 +57,9 @@ class EditionPaperInline(admin.TabularInline[EditionPaper, Edition]):
             .annotate(rank=decided_first)
             .order_by("rank", "position", Coalesce("paper__upvotes", 0).desc(), "-paper__announced_date", "-paper_id")
         )
+        if request.method == "POST":
+            # The rows that were shown, whatever has come in since.
+            ordered = ordered.filter(id__in=_posted_ids(request))
         ids = list(ordered.values_list("id", flat=True)[:SHOWN_CANDIDATES])
         kept = Case(*[When(id=pk, then=Value(order)) for order, pk in enumerate(ids)], output_field=IntegerField())
         rows = EditionPaper.objects.filter(id__in=ids).select_related("paper")
@@ -69,6 +75,12 @@ class EditionPaperInline(admin.TabularInline[EditionPaper, Edition]):
     @admin.display(description="upvotes")
     def upvotes(self, entry: EditionPaper) -> str:
         return "–" if entry.paper.upvotes is None else str(entry.paper.upvotes)
+
+
+def _posted_ids(request: HttpRequest) -> list[int]:
+    values = [value for name, value in request.POST.items() if _ROW_ID.fullmatch(str(name))]
+    # Longer numbers are no ids, and some databases refuse to compare them.
+    return [int(value) for value in values if isinstance(value, str) and value.isdecimal() and len(value) < 19]
 
 
 class PreviewForm(forms.Form):
@@ -117,6 +129,14 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
         verdict = "they balance" if books.balances else "THEY DO NOT BALANCE"
         due = "1 reader was" if books.audience == 1 else f"{books.audience} readers were"
         return f"{due} due = {' + '.join(parts)}: {verdict}. Accepted is not yet delivered."
+
+    def save_model(self, request: HttpRequest, obj: Edition, form: Any, change: bool) -> None:
+        save_changed(obj, form)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for entry, names in formset.changed_objects:
+            entry.save(update_fields=names)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -228,6 +248,17 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
         self.message_user(request, text, level)
 
 
+class EditionPaperForm(forms.ModelForm[EditionPaper]):
+    """A row of the list, which Django asks nobody about by itself."""
+
+    def clean(self) -> dict[str, Any] | None:
+        if self.has_changed() and self.instance.edition.state in LOCKED_STATES:
+            raise forms.ValidationError(
+                f"The edition is {self.instance.edition.state}: nothing changes in it any more."
+            )
+        return super().clean()
+
+
 @admin.register(EditionPaper)
 class EditionPaperAdmin(admin.ModelAdmin[EditionPaper]):
     """Every paper of every edition, for what the edition's own page does not show."""
@@ -243,8 +274,20 @@ class EditionPaperAdmin(admin.ModelAdmin[EditionPaper]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # It would come back as a candidate, or leave no trace in what was sent; hidden is the word for it.
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: EditionPaper | None = None) -> bool:
+        if obj is not None and obj.edition.state in LOCKED_STATES:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, form=EditionPaperForm, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: EditionPaper, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        save_changed(obj, form)
         editions.amend(obj.edition)
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef, QuerySet
+
 from digests.models import EditionPaper
 from papers.models import Announcement, Paper
 
@@ -40,11 +42,15 @@ def cards_for(paper_ids: Iterable[int], *, entries: Mapping[int, EditionPaper] |
     """Cards of these papers, by id, in a fixed number of queries. `entries` tells which were picked, and why."""
     ids = list(paper_ids)
     entries = entries or {}
-    samples = set(
-        Announcement.objects.filter(paper_id__in=ids, source__is_sample=True).values_list("paper_id", flat=True)
-    )
+    samples = set(sample_sightings().filter(paper_id__in=ids).values_list("paper_id", flat=True))
     papers = Paper.objects.filter(id__in=ids).prefetch_related("topics")
     return {paper.pk: make_card(paper, entry=entries.get(paper.pk), is_sample=paper.pk in samples) for paper in papers}
+
+
+def sample_sightings() -> QuerySet[Announcement]:
+    """Where the sample showed papers that no other source ever did: what a real source showed, too, is real."""
+    elsewhere = Announcement.objects.filter(paper=OuterRef("paper"), source__is_sample=False)
+    return Announcement.objects.filter(~Exists(elsewhere), source__is_sample=True)
 
 
 def make_card(paper: Paper, *, entry: EditionPaper | None = None, is_sample: bool = False) -> Card:

@@ -5,20 +5,24 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from digests.digest import Digest, Shelf, build_digest, compose_digest, render_digest
-from digests.models import Delivery, EditionState, age_limit
+from digests.models import Delivery, Edition, EditionState, age_limit
 from mailer.handoff import hand_off
 from mailer.messages import OverBudgetError
-from subscriptions.models import SubscriberState
-from subscriptions.outgoing import SENT_STATES, OutgoingState, begin, fail, put_back, record, skip
-from subscriptions.sending import LOOK_AGAIN, send_claimed
+from subscriptions.models import Subscriber, SubscriberState
+from subscriptions.outgoing import SENT_STATES, OutgoingState, begin, bring_back, fail, put_back, skip
+from subscriptions.sending import LOOK_AGAIN, record_patiently, send_claimed
 from subscriptions.suppression import not_suppressed
 
 logger = logging.getLogger(__name__)
+
+_SUPPRESSED = "The address is suppressed."
+_READER_IS = "The reader is "
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,19 @@ def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
     return SendReport(accepted=accepted, skipped=skipped, other=len(states) - accepted - skipped)
 
 
+def bring_back_for(subscriber: Subscriber, *, edition: Edition) -> bool:
+    """Queue the delivery of this edition again that was skipped because of the reader: they are back. Safe twice."""
+    about_reader = Q(reason=_SUPPRESSED) | Q(reason__startswith=_READER_IS)
+    return bring_back(Delivery.objects.filter(about_reader, subscriber=subscriber, edition=edition)) > 0
+
+
+def sendable_ids(subscriber: Subscriber) -> list[int]:
+    """The deliveries that go to this reader as soon as a worker takes them."""
+    queued = Delivery.objects.filter(subscriber=subscriber, state=OutgoingState.QUEUED)
+    sendable = queued.filter(not_suppressed("subscriber__"), edition__state=EditionState.PUBLISHED)
+    return list(sendable.order_by("id").values_list("id", flat=True))
+
+
 def _send_one(delivery: Delivery, *, connection: BaseEmailBackend, shelf: Shelf) -> OutgoingState | None:
     """One delivery, start to end. What goes wrong with it stays on its row and never stops the others."""
     subscriber = delivery.subscriber
@@ -60,13 +77,15 @@ def _send_one(delivery: Delivery, *, connection: BaseEmailBackend, shelf: Shelf)
         logger.error("delivery %s: %s", delivery.public_id, error)  # noqa: TRY400 - the message says it all
         fail(delivery, str(error))
         return OutgoingState.FAILED
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:
         logger.exception("delivery %s cannot be made", delivery.public_id)
         fail(delivery, f"The digest cannot be made: {error.__class__.__name__}.")
         return OutgoingState.FAILED
     if not begin(delivery, allowed=_allowed(shelf.now) & _nothing_since(digest), values=_values(digest)):
         return _stopped_at_the_door(delivery, now=shelf.now)
-    state = record(delivery, hand_off(message, connection=connection))
+    state = record_patiently(delivery, hand_off(message, connection=connection))
     logger.info("delivery %s: %s", delivery.public_id, state)
     return state
 
@@ -112,13 +131,13 @@ def _reason_not_to_send(delivery: Delivery, *, now: dt.datetime) -> str:
     if delivery.subscriber is None:
         return "The reader was erased."
     if delivery.subscriber.state != SubscriberState.ACTIVE:
-        return f"The reader is {delivery.subscriber.state}."
+        return f"{_READER_IS}{delivery.subscriber.state}."
     if delivery.edition.state == EditionState.CANCELLED:
         return "The edition was cancelled."
     if delivery.edition.state == EditionState.CLOSED or delivery.edition.date < age_limit(now):
         return "The edition is too old to be sent."
     if not Delivery.objects.filter(not_suppressed("subscriber__"), pk=delivery.pk).exists():
-        return "The address is suppressed."
+        return _SUPPRESSED
     if not Delivery.objects.filter(_is_newest(), pk=delivery.pk).exists():
         return "The digest of a later edition covers this one."
     return ""

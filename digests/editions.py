@@ -93,8 +93,8 @@ def publish_due_editions(*, now: dt.datetime) -> list[Edition]:
 def publish(edition: Edition, *, now: dt.datetime) -> bool:
     """Publish a draft or held edition. True where this call did it; a second one changes nothing.
 
-    Papers never stand in two shown editions: candidates that another showed meanwhile leave this one, and its papers
-    leave the drafts. What a curator touched stays where they put it, for them to see.
+    Papers never stand in two shown editions: candidates that another showed meanwhile leave this one, and its papers,
+    hidden ones too, leave the drafts. What a curator touched stays where they put it, for them to see.
     """
     with transaction.atomic():
         # Not a join, with which a publish and a cancel at the same moment could both succeed; see `begin`.
@@ -106,9 +106,8 @@ def publish(edition: Edition, *, now: dt.datetime) -> bool:
         if changed:
             own = EditionPaper.objects.filter(edition=edition)
             own.exclude(pk__in=_not_shown_elsewhere(own).values("pk")).delete()
-            shown = own.exclude(choice=Choice.HIDDEN).values("paper_id")
             EditionPaper.objects.filter(
-                edition__state__in=_NOT_YET_SHOWN, choice=Choice.CANDIDATE, paper_id__in=shown
+                edition__state__in=_NOT_YET_SHOWN, choice=Choice.CANDIDATE, paper_id__in=own.values("paper_id")
             ).delete()
     edition.refresh_from_db()
     return bool(changed)

@@ -6,6 +6,7 @@ answer is knowledge: a connection that breaks while we wait for one leaves the o
 
 import contextlib
 import smtplib
+import traceback
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,8 +19,11 @@ from anymail.exceptions import (
     AnymailSerializationError,
     AnymailUnsupportedFeature,
 )
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
+
+from mailer.outbox import NotStoredError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +59,24 @@ Outcome: TypeAlias = Accepted | TryLater | Refused | NoAnswer
 
 # Our side is wrong, not the message: keys, quota, a blocked sender. The mail waits until the owner has mended it.
 _OUR_FAULT = {401, 402, 403, 408, 425, 429}
+# RFC 4954, section 6, and RFC 5248: log in first, differently, or with another password. Servers say so at any step.
+_LOGIN_FAULT = {530, 534, 535, 538}
 
 
 def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
-    """Send one message over an open connection. Never raises for anything the mail service does.
+    """Send one message over an open connection. Never raises for anything the mail service does; a worker whose time
+    is up while it waits is told so (SoftTimeLimitExceeded), and nobody knows whether the message left.
 
     One message at a time: `send_messages([...])` stops at the first exception (Django 5.2, Anymail 15), and then
     nobody could say what became of the rest.
     """
     try:
         sent = connection.send_messages([message])
+    except SoftTimeLimitExceeded:
+        _close(connection)
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a backend raises, the row needs an honest state
-        # The connection may be broken, and then every later message on it would end in «no answer» too.
-        with contextlib.suppress(Exception):
-            connection.close()
+        _close(connection)
         return classify(error)
     if not sent:
         return Refused("The mail service was given nothing to send.")
@@ -78,6 +86,12 @@ def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
     return answer or Accepted(
         provider=provider_name(connection), message_id=message_id if isinstance(message_id, str) else ""
     )
+
+
+def _close(connection: BaseEmailBackend) -> None:
+    # It may be broken, and then every later message on it would end in «no answer» too.
+    with contextlib.suppress(Exception):
+        connection.close()
 
 
 def provider_name(connection: BaseEmailBackend) -> str:
@@ -97,10 +111,16 @@ def classify(error: Exception) -> Outcome:
         case smtplib.SMTPRecipientsRefused(recipients=recipients):
             code, text = next(iter(recipients.values()))
             return _classify_smtp(code, text)
-        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
+        case smtplib.SMTPDataError(smtp_code=code, smtp_error=text) if not _came_before_message(error):
             return _classify_smtp(code, text)
+        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
+            # Said of the greeting, the login, the sender or the wish to send at all: of us, not of this message or its
+            # reader. A quota or a block ends, and the owner can mend the rest.
+            return TryLater(_smtp_answer(code, text))
         case smtplib.SMTPNotSupportedError():
             return Refused("The mail server cannot carry this message.")
+        case NotStoredError():
+            return TryLater(str(error))
         case ConnectionRefusedError():
             return TryLater("The mail service does not accept connections.")
         case ValueError() | UnicodeError():
@@ -145,6 +165,18 @@ def _never_connected(cause: BaseException | None) -> bool:
 
 
 def _classify_smtp(code: int, text: bytes | str) -> Outcome:
+    answer = _smtp_answer(code, text)
+    is_for_now = 400 <= code < 500 or code == -1 or code in _LOGIN_FAULT
+    return TryLater(answer) if is_for_now else Refused(answer)
+
+
+def _smtp_answer(code: int, text: bytes | str) -> str:
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    answer = f"The mail server answered {code} {words}"[:300]
-    return TryLater(answer) if 400 <= code < 500 or code == -1 else Refused(answer)
+    return f"The mail server answered {code} {words}"[:300]
+
+
+def _came_before_message(error: Exception) -> bool:
+    """Whether the server said no to DATA itself. smtplib raises one error for that and for a no to the message that
+    follows: the first in its method `data`, the second in `sendmail`."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and frames[-1][0].f_code.co_name == "data"

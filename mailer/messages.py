@@ -6,7 +6,7 @@ does not escape; style sheets are inlined into the HTML, because many mail progr
 
 import datetime as dt
 from dataclasses import dataclass
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 from typing import Any
 
 import css_inline
@@ -72,7 +72,8 @@ def compose(
     }
     if list_headers:
         headers |= {
-            "List-Id": f"{settings.SITE_NAME} <{list_headers.list_label}.{settings.MAIL_DOMAIN}>",
+            # The name as a phrase, quoted or encoded where it must be; the id itself stays readable (RFC 2919).
+            "List-Id": formataddr((settings.SITE_NAME, f"{list_headers.list_label}.{settings.MAIL_DOMAIN}")),
             "List-Unsubscribe": f"<{list_headers.unsubscribe_url}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             "Feedback-ID": f"{list_headers.list_label}:digest:dailypapers",

@@ -1,6 +1,8 @@
 """The mailbox of the single-machine set-up: mail is written to `var/outbox/` and never leaves the machine."""
 
+import contextlib
 import datetime as dt
+import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -30,6 +32,10 @@ class StoredMail:
     source: str
 
 
+class NotStoredError(OSError):
+    """The mail could not be written down, and nothing of it was left."""
+
+
 class OutboxBackend(BaseEmailBackend):
     """Writes each message as an `.eml` file: whole or not at all, and durable before it counts as accepted."""
 
@@ -40,12 +46,26 @@ class OutboxBackend(BaseEmailBackend):
 
 
 def store_mail(source: bytes, *, directory: Path) -> str:
-    """Keep one message. Returns its name; names sort by time."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Keep one message. Returns its name; names sort by time. Raises NotStoredError where it could not be kept."""
     name = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
     draft = directory / f".{name}.part"
-    draft.write_bytes(source)
-    draft.rename(directory / f"{name}.eml")
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with draft.open("xb") as file:
+            file.write(source)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(directory / f"{name}.eml")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise NotStoredError(f"The mailbox cannot be written to: {error.strerror or error}.") from error
+    # The new name, too, is to outlive a power cut.
+    folder = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
     return name
 
 

@@ -1,20 +1,19 @@
 """Sources, papers and topics in the admin."""
 
-import datetime as dt
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db import models, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from papers.desk import save_changed
 from papers.models import Fetch, Paper, Source, SourceState, Topic
-from papers.storing import rematch_topics
-from papers.tasks import fetch_source
+from papers.tasks import fetch_source, rematch_topic
 
-RECENT_DAYS = 30
+RULE_FIELDS = {"categories", "any_words", "must_words", "mute_words", "is_active"}
 # An address typed without a scheme is meant as https.
 URL_FIELDS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {models.URLField: {"assume_scheme": "https"}}
 
@@ -59,6 +58,17 @@ class SourceAdmin(admin.ModelAdmin[Source]):
     readonly_fields = ["last_fetched_at", "last_success_at", "last_new_at", "failures", "last_error"]
     actions = ["fetch_now", "switch_off", "switch_on"]
     inlines = [FetchInline]
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        also = []
+        if {"url", "kind"}.intersection(form.changed_data):
+            # They belong to the former document: its «not modified» would keep the new one out.
+            obj.etag = obj.last_modified = ""
+            also = ["etag", "last_modified"]
+        save_changed(obj, form, also=also)
 
     @admin.action(permissions=["change"], description="Fetch now")
     def fetch_now(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
@@ -113,10 +123,14 @@ class PaperAdmin(admin.ModelAdmin[Paper]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Readers were sent it. What must not be shown is hidden in its edition, or marked as withdrawn.
+        return False
+
     def save_model(self, request: HttpRequest, obj: Paper, form: Any, change: bool) -> None:
+        save_changed(obj, form)
         if form.changed_data:
-            obj.revision += 1
-        super().save_model(request, obj, form, change)
+            Paper.objects.filter(pk=obj.pk).update(revision=F("revision") + 1)
 
 
 class WordsField(forms.CharField):
@@ -127,6 +141,9 @@ class WordsField(forms.CharField):
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return list(initial or []) != self.clean(data)
 
     def clean(self, value: Any) -> list[str]:
         return [line.strip() for line in str(super().clean(value)).splitlines() if line.strip()]
@@ -165,5 +182,8 @@ class TopicAdmin(admin.ModelAdmin[Topic]):
 
     def save_model(self, request: HttpRequest, obj: Topic, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        since = timezone.now().date() - dt.timedelta(days=RECENT_DAYS)
-        rematch_topics(Paper.objects.filter(announced_date__gte=since).values_list("id", flat=True))
+        if change and not RULE_FIELDS.intersection(form.changed_data):
+            return
+        # Thousands of papers are matched anew: by a worker, once this is saved.
+        transaction.on_commit(lambda: rematch_topic.delay(obj.pk), robust=True)
+        self.message_user(request, f"The recent papers are being matched with «{obj}» anew.", messages.INFO)

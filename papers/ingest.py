@@ -65,6 +65,9 @@ def visit_source(*, source_id: int, now: dt.datetime, connect_timeout: float = 5
         )
     except (FetchError, HostClosedError) as error:
         return _record_failure(source, error, now=now)
+    except Exception as error:
+        logger.exception("source %s could not be read", source.slug)
+        return _record_surprise(source, error, now=now)
     if fetched.not_modified:
         return _record_success(source, FetchStatus.NOT_MODIFIED, StoreReport(), fetched, now=now)
     return take_document(source=source, body=fetched.body, content_type=fetched.content_type, now=now, fetched=fetched)
@@ -79,12 +82,15 @@ def take_document(
     fetched: Fetched | None = None,
     today: dt.date | None = None,
 ) -> Visit:
-    """Parse and store a document of this source, from wherever it came."""
+    """Parse and store a document of this source, from wherever it came. Never raises for what stands in it."""
     try:
         feed = parse_feed(body=body, kind=source.kind, content_type=content_type)
+        report = store_feed(source=source, feed=feed, today=today or announcement_today(now), now=now)
     except FeedRefusedError as error:
         return _record_refusal(source, str(error), now=now)
-    report = store_feed(source=source, feed=feed, today=today or announcement_today(now), now=now)
+    except Exception as error:
+        logger.exception("source %s could not be read", source.slug)
+        return _record_surprise(source, error, now=now)
     return _record_success(source, FetchStatus.STORED, report, fetched, now=now)
 
 
@@ -128,7 +134,7 @@ def _record_success(
 
 
 def _record_failure(source: Source, error: FetchError | HostClosedError, *, now: dt.datetime) -> Visit:
-    wait = min(FIRST_RETRY * 2 ** min(source.failures, 10), LONGEST_RETRY) * random.uniform(0.8, 1.2)  # noqa: S311
+    wait = _back_off(source)
     message = str(error)
     if isinstance(error, BadStatusError):
         message = _explain(source, error)
@@ -150,16 +156,31 @@ def _record_failure(source: Source, error: FetchError | HostClosedError, *, now:
 
 
 def _record_refusal(source: Source, message: str, *, now: dt.datetime) -> Visit:
+    logger.warning("source %s sent something else: %s", source.slug, message)
+    return _write_refusal(source, message, wait=EVERY, now=now)
+
+
+def _record_surprise(source: Source, error: Exception, *, now: dt.datetime) -> Visit:
+    """Something that no code of ours expects: it is told to the owner, and tried less and less."""
+    message = f"The document could not be read: {error.__class__.__name__}. The log says more."
+    return _write_refusal(source, message, wait=_back_off(source), now=now)
+
+
+def _write_refusal(source: Source, message: str, *, wait: dt.timedelta, now: dt.datetime) -> Visit:
     values = {
         "state": SourceState.FAILING,
-        "next_fetch_at": now + EVERY,
+        "next_fetch_at": now + wait,
         "last_fetched_at": now,
         "failures": source.failures + 1,
         "last_error": message,
     }
     _write(source, FetchStatus.REFUSED, values, error=message, now=now)
-    logger.warning("source %s sent something else: %s", source.slug, message)
     return Visit(source.slug, FetchStatus.REFUSED, error=message)
+
+
+def _back_off(source: Source) -> dt.timedelta:
+    wait: dt.timedelta = min(FIRST_RETRY * 2 ** min(source.failures, 10), LONGEST_RETRY)
+    return wait * random.uniform(0.8, 1.2)  # noqa: S311 - so that sources which failed together come back apart
 
 
 def _explain(source: Source, error: BadStatusError) -> str:
@@ -168,6 +189,8 @@ def _explain(source: Source, error: BadStatusError) -> str:
         parse_feed(body=error.body_excerpt, kind=source.kind, content_type="")
     except FeedRefusedError as refusal:
         return f"{error} {refusal}"
+    except Exception:
+        logger.exception("source %s: the page behind its %d could not be read", source.slug, error.status)
     return str(error)
 
 
@@ -193,8 +216,9 @@ def _write(
     error: str = "",
 ) -> None:
     with transaction.atomic():
-        # A source that its owner switched off meanwhile stays off.
-        rows = Source.objects.filter(pk=source.pk)
+        # A source that its owner switched off meanwhile stays off, and what came of another address says nothing of
+        # the one it has now.
+        rows = Source.objects.filter(pk=source.pk, url=source.url, kind=source.kind)
         rows.exclude(state=SourceState.OFF).update(**values)
         Fetch.objects.create(
             source=source, fetched_at=now, status=status, error=error, **asdict(report or StoreReport())

@@ -168,11 +168,6 @@ class Paper(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    @property
-    def short_id(self) -> str:
-        """The id as people say it: 2509.02547 for arxiv:2509.02547."""
-        return self.key.partition(":")[2]
-
 
 class Announcement(models.Model):
     """A paper seen in a source on an announcement day: every sighting is kept."""

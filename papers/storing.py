@@ -1,7 +1,7 @@
 """Writing down what a document said, in one transaction: all of it or nothing, and the same twice."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,8 +11,8 @@ from django.db.models import F
 from papers.changes import KnownPaper, Plan, plan_changes
 from papers.entries import Entry, ParsedFeed
 from papers.feeds.kinds import SourceKind
-from papers.models import Announcement, DailySignal, Paper, Source, Topic
-from papers.topics import TopicRule, match_topics
+from papers.matching import TopicMatcher, current_matcher, rematch_topics
+from papers.models import Announcement, DailySignal, Paper, Source
 
 _CHUNK = 500
 _COMPARED = (
@@ -57,17 +57,35 @@ def store_feed(*, source: Source, feed: ParsedFeed, today: dt.date, now: dt.date
     )
 
 
-@transaction.atomic
 def _store(source: Source, entries: Iterable[Entry], *, today: dt.date, now: dt.datetime) -> Plan:
     entries = list(entries)
-    known = _known_papers({entry.key for entry in entries})
-    plan = plan_changes(entries=entries, known=known, kind=SourceKind(source.kind), today=today, now=now)
-    _write_papers(plan)
-    ids = _ids_of({sighting.entry.key for sighting in plan.sightings})
-    _write_sightings(source, plan, ids, now=now)
-    _write_signals(source, plan, ids, date=today)
-    rematch_topics(list(ids.values()))
+    kind, keys = SourceKind(source.kind), {entry.key for entry in entries}
+    # The long part, cleaning texts and matching topics, comes before the transaction: SQLite has one writer at a time,
+    # and readers who sign up would wait for it.
+    known = _known_papers(keys)
+    plan = plan_changes(entries=entries, known=known, kind=kind, today=today, now=now)
+    matcher = current_matcher()
+    _match_ahead(plan, known, matcher)
+    with transaction.atomic():
+        known_now = _known_papers(keys, lock=True)
+        if known_now != known:
+            # Another worker wrote some of these papers meanwhile: decide again, by what stands there now.
+            plan = plan_changes(entries=entries, known=known_now, kind=kind, today=today, now=now)
+        _write_papers(plan)
+        ids = _ids_of({sighting.entry.key for sighting in plan.sightings})
+        _write_sightings(source, plan, ids, now=now)
+        _write_signals(source, plan, ids, date=today)
+        rematch_topics(list(ids.values()), matcher=matcher)
     return plan
+
+
+def _match_ahead(plan: Plan, known: Mapping[str, KnownPaper], matcher: TopicMatcher) -> None:
+    """Match every paper as it will stand, so that the matcher remembers it inside the transaction."""
+    changed = {change.key: change.values for change in plan.changes}
+    for key in {sighting.entry.key for sighting in plan.sightings}:
+        before = known[key].values if key in known else {}
+        row = {**before, **changed.get(key, {})}
+        matcher.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
 
 
 def _store_singly(
@@ -86,11 +104,16 @@ def _store_singly(
     return total, refused
 
 
-def _known_papers(keys: set[str]) -> dict[str, KnownPaper]:
+def _known_papers(keys: set[str], *, lock: bool = False) -> dict[str, KnownPaper]:
+    """What we have of these papers; with `lock` nobody else changes them until the transaction ends."""
     rows: list[dict[str, Any]] = []
     ordered = sorted(keys)
+    papers = Paper.objects.order_by("key")
+    if lock:
+        # Not the keys: rows of others may go on pointing at these papers.
+        papers = papers.select_for_update(no_key=True)
     for start in range(0, len(ordered), _CHUNK):
-        rows += Paper.objects.filter(key__in=ordered[start : start + _CHUNK]).values("key", *_COMPARED)
+        rows += papers.filter(key__in=ordered[start : start + _CHUNK]).values("key", *_COMPARED)
     return {
         row["key"]: KnownPaper(
             key=row["key"],
@@ -152,27 +175,3 @@ def _write_signals(source: Source, plan: Plan, ids: dict[str, int], *, date: dt.
         update_fields=["upvotes", "comments", "github_stars"],
         batch_size=_CHUNK,
     )
-
-
-def rematch_topics(paper_ids: Iterable[int]) -> None:
-    """Bring the stored topics of these papers in line with the topics as they are now."""
-    topics = list(Topic.objects.active())
-    rules = [topic.rule() for topic in topics]
-    id_of = {topic.slug: topic.pk for topic in topics}
-    wanted = sorted(set(paper_ids))
-    for start in range(0, len(wanted), _CHUNK):
-        _rematch(wanted[start : start + _CHUNK], rules, id_of)
-
-
-def _rematch(paper_ids: list[int], rules: list[TopicRule], id_of: dict[str, int]) -> None:
-    link = Paper.topics.through
-    should: set[tuple[int, int]] = set()
-    for row in Paper.objects.filter(id__in=paper_ids).values("id", "title", "abstract", "categories"):
-        slugs = match_topics(title=row["title"], abstract=row["abstract"], categories=row["categories"], rules=rules)
-        should |= {(row["id"], id_of[slug]) for slug in slugs}
-    held = set(link.objects.filter(paper_id__in=paper_ids).values_list("paper_id", "topic_id"))
-    link.objects.bulk_create(
-        [link(paper_id=paper, topic_id=topic) for paper, topic in sorted(should - held)], ignore_conflicts=True
-    )
-    for paper, topic in held - should:
-        link.objects.filter(paper_id=paper, topic_id=topic).delete()

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from papers import matching
 from papers.ingest import claim_due_sources, visit_source
 
 
@@ -17,3 +18,9 @@ def fetch_due_sources() -> None:
 def fetch_source(source_id: int) -> None:
     """Visit one source."""
     visit_source(source_id=source_id, now=timezone.now())
+
+
+@shared_task
+def rematch_topic(topic_id: int) -> None:
+    """Give a topic whose rule was changed its recent papers."""
+    matching.rematch_topic(topic_id=topic_id, now=timezone.now())

@@ -2,13 +2,32 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.models import DELETION, LogEntry
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from subscriptions.models import ConsentEvent, MailEvent, Notice, Subscriber, Subscription, Suppression
+from papers.desk import save_changed
+from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
+from subscriptions.models import (
+    ConsentEvent,
+    MailEvent,
+    Notice,
+    Subscriber,
+    SubscriberState,
+    Subscription,
+    Suppression,
+    SuppressionReason,
+)
+from subscriptions.schedule import is_zone, next_due
 from subscriptions.signup import UnsubscribeResult, unsubscribe
+from subscriptions.suppression import suppress
+
+SCHEDULE_FIELDS = {"cadence", "weekday", "hour", "zone"}
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -44,13 +63,25 @@ class ConsentInline(admin.TabularInline[ConsentEvent, Subscriber]):
         return False
 
 
+class SubscriberForm(forms.ModelForm[Subscriber]):
+    """A reader's wishes, as the owner may correct them."""
+
+    def clean_zone(self) -> str:
+        zone = str(self.cleaned_data["zone"])
+        if not is_zone(zone):
+            raise forms.ValidationError("This is no time zone. They are named like Europe/Berlin, or UTC.")
+        return zone
+
+
 @admin.register(Subscriber)
 class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
+    form = SubscriberForm
     list_display = ["email", "state", "cadence", "hour", "zone", "max_papers", "next_due_at", "confirmed_at"]
     list_filter = ["state", "cadence"]
     search_fields = ["email"]
-    # The state changes through what the reader does, or through the action below, never by hand.
-    readonly_fields = ["email", "state", "created_at", "confirmed_at", "public_id"]
+    # The state changes through what the reader does, or through the action below, never by hand; the next hour follows
+    # from the schedule.
+    readonly_fields = ["email", "state", "next_due_at", "created_at", "confirmed_at", "public_id"]
     inlines = [SubscriptionInline, ConsentInline]
     actions = ["end_subscription"]
     show_full_result_count = False
@@ -58,6 +89,13 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         # Nobody is subscribed without their own yes.
         return False
+
+    def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
+        save_changed(obj, form)
+        if SCHEDULE_FIELDS.intersection(form.changed_data):
+            # Only an active reader is due at all, and they may have left since the page was opened.
+            active = Subscriber.objects.filter(pk=obj.pk, state=SubscriberState.ACTIVE)
+            active.update(next_due_at=next_due(obj.schedule(), after=timezone.now()))
 
     @admin.action(permissions=["change"], description="Unsubscribe")
     def end_subscription(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
@@ -68,10 +106,87 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
         self.message_user(request, f"Unsubscribed {ended}.", messages.SUCCESS)
 
 
+class SuppressionForm(forms.ModelForm[Suppression]):
+    """Suppress an address by hand. It is typed, and only its hash is kept."""
+
+    email = forms.CharField(
+        label="Address", widget=forms.EmailInput, help_text="It gets no more mail. Only a keyed hash of it is kept."
+    )
+
+    class Meta:
+        model = Suppression
+        fields = ["note"]
+
+    def clean_email(self) -> str:
+        try:
+            address_hash = hash_address(normalise_address(self.cleaned_data["email"]))
+        except InvalidAddressError as error:
+            raise forms.ValidationError(str(error)) from error
+        # A bounce is the one reason that a word of the owner's outweighs; erased must stay what the person asked for.
+        rows = Suppression.objects.filter(address_hash=address_hash).exclude(reason=SuppressionReason.HARD_BOUNCE)
+        if held := rows.first():
+            raise forms.ValidationError(f"It is suppressed already. {held.get_reason_display()}.")
+        self.instance.address_hash = address_hash
+        return address_hash
+
+
+class LiftForm(ActionForm):
+    """The reason for lifting, beside the list's actions."""
+
+    why = forms.CharField(label="Reason for lifting", required=False, max_length=200)
+
+
 @admin.register(Suppression)
 class SuppressionAdmin(ReadOnlyAdmin):
+    """The owner adds an address, and lifts what is not the reader's own to lift; a row is never edited."""
+
     list_display = ["address_hash", "reason", "at", "note"]
     list_filter = ["reason"]
+    search_fields = ["note"]
+    search_help_text = "A whole address, or words of the note."
+    form = SuppressionForm
+    action_form = LiftForm
+    actions = ["lift"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return ["email", "note"] if obj is None else self.list_display
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            return queryset.filter(address_hash=hash_address(normalise_address(search_term))), False
+        except InvalidAddressError:
+            return super().get_search_results(request, queryset, search_term)
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        suppress(
+            address_hash=obj.address_hash, reason=SuppressionReason.MANUAL, now=timezone.now(), note=obj.note.strip()
+        )
+        # The address may have stood here before, for a lesser reason: the row that is shown and logged is that one.
+        obj.pk = Suppression.objects.get(address_hash=obj.address_hash).pk
+        obj.refresh_from_db()
+
+    @admin.action(permissions=["lift"], description="Lift (mail may go there again)")
+    def lift(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        why = request.POST.get("why", "").strip()[:200]
+        if not why:
+            self.message_user(request, "Nothing was lifted: give the reason beside the action.", messages.ERROR)
+            return
+        with transaction.atomic():
+            rows = queryset.exclude(reason=SuppressionReason.ERASED).select_for_update()
+            lifted = len(rows)
+            LogEntry.objects.log_actions(request.user.pk or 0, rows, DELETION, f"Lifted: {why}")
+            Suppression.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        left = queryset.count()
+        text = f" {left} asked to be erased: only the person can come back, by subscribing anew." if left else ""
+        self.message_user(request, f"Lifted {lifted}.{text}", messages.SUCCESS if lifted else messages.WARNING)
 
 
 @admin.register(Notice)

@@ -7,16 +7,16 @@ import datetime as dt
 import hashlib
 import logging
 import re
-from enum import Enum, auto
 from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
-from django.db.models.functions import Now
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
-from subscriptions.models import MailEvent, Notice, SuppressionReason
-from subscriptions.outgoing import Outgoing, OutgoingState
+from subscriptions.models import MailEvent, Notice, Subscriber, SuppressionReason
+from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.signals import mail_event_stored
+from subscriptions.signup import unsubscribe
 from subscriptions.suppression import suppress
 
 logger = logging.getLogger(__name__)
@@ -29,44 +29,17 @@ _STATE_FOR = {
     EventType.BOUNCED: OutgoingState.BOUNCED,
     EventType.REJECTED: OutgoingState.BOUNCED,
     EventType.COMPLAINED: OutgoingState.COMPLAINED,
+    EventType.FAILED: OutgoingState.FAILED,
 }
 
-# From which states an event may move a mail: events come late and out of order, and must never move one backwards.
-_MAY_FOLLOW = {
-    OutgoingState.ACCEPTED: [OutgoingState.UNKNOWN],
-    OutgoingState.DEFERRED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED],
-    OutgoingState.DELIVERED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED, OutgoingState.DEFERRED],
-    OutgoingState.BOUNCED: [
-        OutgoingState.UNKNOWN,
-        OutgoingState.ACCEPTED,
-        OutgoingState.DEFERRED,
-        OutgoingState.DELIVERED,
-    ],
-    OutgoingState.COMPLAINED: [
-        OutgoingState.UNKNOWN,
-        OutgoingState.ACCEPTED,
-        OutgoingState.DEFERRED,
-        OutgoingState.DELIVERED,
-        OutgoingState.BOUNCED,
-    ],
-}
 _BATCH = 500
 # A webhook may overtake the answer to the hand-off it speaks of; it waits this long for that to be recorded.
 _PATIENCE = dt.timedelta(hours=1)
 
 
-class Move(Enum):
-    """What came of applying an event to a mail."""
-
-    MOVED = auto()
-    NOTHING_NEW = auto()
-    NOT_YET = auto()
-    NO_SUCH_MAIL = auto()
-
-
 def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
     """Keep what a webhook said. True where it is new: the same event posted twice is one event."""
-    if event.event_type not in _STATE_FOR:
+    if event.event_type not in _STATE_FOR and event.event_type != EventType.UNSUBSCRIBED:
         return False
     address_hash = _hash_of(event.recipient)
     outgoing_id = str((event.metadata or {}).get("outgoing_id", ""))[:64]
@@ -94,6 +67,9 @@ def apply_events(*, now: dt.datetime) -> int:
         try:
             if _apply(event, now=now) is Move.NOT_YET and event.received_at > now - _PATIENCE:
                 continue
+        except SoftTimeLimitExceeded:
+            # The worker's time is up: this event is applied the next time, like those behind it.
+            raise
         except Exception as problem:
             logger.exception("mail event %s cannot be applied", event.pk)
             error = f"{problem.__class__.__name__}: {problem}"[:500]
@@ -102,31 +78,35 @@ def apply_events(*, now: dt.datetime) -> int:
     return applied
 
 
-def move(model: type[Outgoing], *, outgoing_id: str, state: OutgoingState, detail: str) -> Move:
-    """Move one mail to what a service says of it, never backwards."""
-    rows = model._default_manager.filter(public_id=outgoing_id)
-    if rows.filter(state__in=_MAY_FOLLOW[state]).update(state=state, reason=detail, settled_at=Now()):
-        return Move.MOVED
-    current = rows.values_list("state", flat=True).first()
-    if current is None:
-        return Move.NO_SUCH_MAIL
-    return Move.NOT_YET if current == OutgoingState.HANDING_OVER else Move.NOTHING_NEW
-
-
 def _apply(event: MailEvent, *, now: dt.datetime) -> Move:
     if event.address_hash and (reason := _suppression_for(event)):
         suppress(address_hash=event.address_hash, reason=reason, now=now, note=f"told by {event.provider}")
+    if event.kind == EventType.UNSUBSCRIBED:
+        return _unsubscribe(event, now=now)
+    mail = {"outgoing_id": event.outgoing_id, "provider_message_id": event.provider_message_id}
     state = _STATE_FOR[event.kind]
-    moved = move(Notice, outgoing_id=event.outgoing_id, state=state, detail=event.detail)
+    moved = move(Notice, **mail, state=state, detail=event.detail)
     if moved is not Move.NO_SUCH_MAIL:
         return moved
     answers: list[tuple[Any, Any]] = mail_event_stored.send(
-        sender=MailEvent, outgoing_id=event.outgoing_id, state=state, detail=event.detail, now=now
+        sender=MailEvent, **mail, state=state, detail=event.detail, now=now
     )
     for _, answer in answers:
         if isinstance(answer, Move) and answer is not Move.NO_SUCH_MAIL:
             return answer
     return Move.NO_SUCH_MAIL
+
+
+def _unsubscribe(event: MailEvent, *, now: dt.datetime) -> Move:
+    """The reader left through the mail service's own door; it would refuse their mail from now on in any case."""
+    subscriber = Subscriber.objects.filter(address_hash=event.address_hash).first()
+    if subscriber is None:
+        return Move.NO_SUCH_MAIL
+    if event.happened_at and subscriber.confirmed_at and event.happened_at < subscriber.confirmed_at:
+        # It comes late: they have confirmed anew since.
+        return Move.NOTHING_NEW
+    unsubscribe(public_id=subscriber.public_id, how="mail service", now=now)
+    return Move.MOVED
 
 
 def _suppression_for(event: MailEvent) -> SuppressionReason | None:

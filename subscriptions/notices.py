@@ -4,23 +4,19 @@ import datetime as dt
 import logging
 from collections.abc import Iterable
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Q
 
 from mailer.handoff import hand_off
 from mailer.messages import compose, render
 from subscriptions.models import Notice, NoticeKind, SubscriberState
-from subscriptions.outgoing import OutgoingState, begin, fail, record, skip
-from subscriptions.sending import send_claimed
-from subscriptions.suppression import may_confirm, not_suppressed
+from subscriptions.outgoing import OutgoingState, begin, fail, put_back, skip
+from subscriptions.sending import LOOK_AGAIN, record_patiently, send_claimed
+from subscriptions.suppression import awaits_new_opt_in, may_confirm, not_suppressed
 from subscriptions.tokens import Purpose, link
 
 logger = logging.getLogger(__name__)
-
-_STATES_FOR = {
-    NoticeKind.CONFIRMATION: [SubscriberState.PENDING],
-    NoticeKind.ALREADY_SUBSCRIBED: [SubscriberState.ACTIVE, SubscriberState.PAUSED],
-}
 
 
 def send_notices(ids: Iterable[int], *, now: dt.datetime) -> int:
@@ -41,15 +37,15 @@ def _send_notice(notice: Notice, *, connection: BaseEmailBackend, now: dt.dateti
     try:
         rendered = render(notice.kind, _context(subscriber.public_id))
         message = compose(rendered, to=subscriber.email, public_id=notice.public_id, now=now)
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:
         logger.exception("notice %s cannot be made", notice.public_id)
         fail(notice, f"The mail cannot be made: {error.__class__.__name__}.")
         return OutgoingState.FAILED
     if not begin(notice, allowed=_allowed(notice, now=now)):
-        skip(notice, "No longer wanted, or the address is suppressed.")
-        return OutgoingState.SKIPPED
-    outcome = hand_off(message, connection=connection)
-    state = record(notice, outcome)
+        return _stopped_at_the_door(notice, now=now)
+    state = record_patiently(notice, hand_off(message, connection=connection))
     logger.info("notice %s (%s): %s", notice.public_id, notice.kind, state)
     return state
 
@@ -63,6 +59,16 @@ def _context(public_id: str) -> dict[str, str]:
 
 
 def _allowed(notice: Notice, *, now: dt.datetime) -> Q:
-    kind = NoticeKind(notice.kind)
-    suppression = may_confirm(now) if kind == NoticeKind.CONFIRMATION else not_suppressed()
-    return Q(subscriber__state__in=_STATES_FOR[kind]) & suppression
+    """What must hold at the very moment of the hand-off."""
+    if notice.kind == NoticeKind.CONFIRMATION:
+        unconfirmed = Q(subscriber__state=SubscriberState.PENDING) & may_confirm(now)
+        return unconfirmed | (Q(subscriber__state=SubscriberState.ACTIVE) & awaits_new_opt_in(now))
+    return Q(subscriber__state__in=[SubscriberState.ACTIVE, SubscriberState.PAUSED]) & not_suppressed()
+
+
+def _stopped_at_the_door(notice: Notice, *, now: dt.datetime) -> OutgoingState | None:
+    """Begin said no: ask the database why. A notice that is still wanted waits, or is somebody else's by now."""
+    if Notice.objects.filter(_allowed(notice, now=now), pk=notice.pk).exists():
+        waits = put_back(notice, "It took longer than its lease.", after=LOOK_AGAIN)
+        return OutgoingState.QUEUED if waits else None
+    return OutgoingState.SKIPPED if skip(notice, "No longer wanted, or the address is suppressed.") else None

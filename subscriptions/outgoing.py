@@ -9,6 +9,7 @@ any time and at most one of them changes the row. The queue is a doorbell; these
 import datetime as dt
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 from django.db import models
@@ -47,6 +48,37 @@ SENT_STATES = (
     OutgoingState.COMPLAINED,
     OutgoingState.UNKNOWN,
 )
+
+# From which states a mail service's word may move a mail: events come late and out of order, and must never move one
+# backwards.
+_MAY_FOLLOW = {
+    OutgoingState.ACCEPTED: [OutgoingState.UNKNOWN],
+    OutgoingState.FAILED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED, OutgoingState.DEFERRED],
+    OutgoingState.DEFERRED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED],
+    OutgoingState.DELIVERED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED, OutgoingState.DEFERRED],
+    OutgoingState.BOUNCED: [
+        OutgoingState.UNKNOWN,
+        OutgoingState.ACCEPTED,
+        OutgoingState.DEFERRED,
+        OutgoingState.DELIVERED,
+    ],
+    OutgoingState.COMPLAINED: [
+        OutgoingState.UNKNOWN,
+        OutgoingState.ACCEPTED,
+        OutgoingState.DEFERRED,
+        OutgoingState.DELIVERED,
+        OutgoingState.BOUNCED,
+    ],
+}
+
+
+class Move(Enum):
+    """What came of applying a mail service's word to a mail."""
+
+    MOVED = auto()
+    NOTHING_NEW = auto()
+    NOT_YET = auto()
+    NO_SUCH_MAIL = auto()
 
 
 def new_public_id() -> str:
@@ -155,6 +187,34 @@ def put_back(row: Outgoing, reason: str, *, after: dt.timedelta) -> bool:
         state=OutgoingState.QUEUED, claim_token="", lease_until=None, reason=reason, not_before=Now() + after
     )
     return changed == 1
+
+
+def bring_back(skipped: models.QuerySet[Any]) -> int:
+    """Put those of these mails that were skipped into the queue again: what stood against them is over."""
+    return skipped.filter(state=OutgoingState.SKIPPED).update(
+        state=OutgoingState.QUEUED, reason="", not_before=None, settled_at=None
+    )
+
+
+def move(
+    model: type[Outgoing], *, outgoing_id: str, provider_message_id: str, state: OutgoingState, detail: str
+) -> Move:
+    """Move one mail to what a mail service says of it, never backwards.
+
+    It is known by our own id; only where the service did not give that back, by the id the service gave it.
+    """
+    if outgoing_id:
+        rows = model._default_manager.filter(public_id=outgoing_id)
+    elif provider_message_id:
+        rows = model._default_manager.filter(provider_message_id=provider_message_id)
+    else:
+        return Move.NO_SUCH_MAIL
+    if rows.filter(state__in=_MAY_FOLLOW[state]).update(state=state, reason=detail, settled_at=Now()):
+        return Move.MOVED
+    current = rows.values_list("state", flat=True).first()
+    if current is None:
+        return Move.NO_SUCH_MAIL
+    return Move.NOT_YET if current == OutgoingState.HANDING_OVER else Move.NOTHING_NEW
 
 
 def sweep(model: type[Outgoing]) -> dict[str, int]:

@@ -6,8 +6,10 @@ Every function is safe to call twice: the second call finds nothing left to do a
 import datetime as dt
 from collections.abc import Sequence
 from enum import Enum, auto
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from papers.models import Topic
 from subscriptions.addresses import hash_address
@@ -20,13 +22,14 @@ from subscriptions.models import (
     SubscriberState,
     Subscription,
 )
+from subscriptions.outgoing import OutgoingState
 from subscriptions.signals import subscriber_confirmed
-from subscriptions.suppression import lift_for_new_opt_in
+from subscriptions.suppression import awaits_new_opt_in, lift_for_new_opt_in
 
 # Raise it whenever the words at the form change: each consent event says which words were read.
 CONSENT_WORDING = "2026-11"
 
-# Nobody can have a stranger's mailbox flooded: one confirmation a day, and three until one of them is used.
+# Nobody can have a stranger's mailbox flooded: one confirmation a day, and three in a month until one of them is used.
 # Who never confirms is forgotten.
 UNCONFIRMED_DAYS = 30
 NOTICE_COOLDOWN = dt.timedelta(days=1)
@@ -35,6 +38,8 @@ MAX_CONFIRMATIONS = 3
 
 class ConfirmResult(Enum):
     CONFIRMED = auto()
+    # Confirmed as well, but there is no digest to send before the next edition.
+    CONFIRMED_FOR_LATER = auto()
     ALREADY_CONFIRMED = auto()
     NO_LONGER_ASKED = auto()
 
@@ -51,17 +56,19 @@ def request_subscription(
     """Somebody asked, at one of our doors, to subscribe this (normalised) address.
 
     A new address gets a confirmation; a known one a mail that says so, and nothing of it is changed, since anybody can
-    type anybody's address. Returns the id of the notice to send, or None where no mail may go now. The caller shows
-    the same page in every case.
+    type anybody's address. A reader whom no mail reaches since a bounce long ago is asked anew. Returns the
+    id of the notice to send, or None where no mail may go now. The caller shows the same page in every case.
     """
     subscriber, created = Subscriber.objects.select_for_update().get_or_create(
         email=address, defaults={"address_hash": hash_address(address), "zone": zone}
     )
     if subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
-        return _write_notice(subscriber, NoticeKind.ALREADY_SUBSCRIBED, now=now)
-    if not created:
-        Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.PENDING, zone=zone)
-    set_topics(subscriber, topic_slugs)
+        if not awaits_yes(subscriber, now=now):
+            return _write_notice(subscriber, NoticeKind.ALREADY_SUBSCRIBED, now=now)
+    else:
+        if not created:
+            Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.PENDING, zone=zone)
+        set_topics(subscriber, topic_slugs)
     record_consent(subscriber, ConsentKind.REQUESTED, how=how, now=now)
     return _write_notice(subscriber, NoticeKind.CONFIRMATION, now=now)
 
@@ -72,17 +79,24 @@ def confirm_subscription(*, public_id: str, now: dt.datetime) -> ConfirmResult:
 
     Raises Subscriber.DoesNotExist where nobody has this id.
     """
-    changed = Subscriber.objects.filter(public_id=public_id, state=SubscriberState.PENDING).update(
-        state=SubscriberState.ACTIVE, confirmed_at=now, next_due_at=now
-    )
-    subscriber = Subscriber.objects.get(public_id=public_id)
-    if not changed:
+    # Held until the end: of two clicks at once, the second finds nothing left to confirm.
+    subscriber = Subscriber.objects.select_for_update().get(public_id=public_id)
+    if not awaits_yes(subscriber, now=now):
         known = subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
         return ConfirmResult.ALREADY_CONFIRMED if known else ConfirmResult.NO_LONGER_ASKED
+    Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.ACTIVE, confirmed_at=now, next_due_at=now)
     record_consent(subscriber, ConsentKind.CONFIRMED, how="mail link", now=now)
     lift_for_new_opt_in(address_hash=subscriber.address_hash)
-    subscriber_confirmed.send(sender=Subscriber, subscriber_id=subscriber.pk, now=now)
-    return ConfirmResult.CONFIRMED
+    answers: list[tuple[Any, Any]] = subscriber_confirmed.send(sender=Subscriber, subscriber_id=subscriber.pk, now=now)
+    on_their_way = any(count for _, count in answers)
+    return ConfirmResult.CONFIRMED if on_their_way else ConfirmResult.CONFIRMED_FOR_LATER
+
+
+def awaits_yes(subscriber: Subscriber, *, now: dt.datetime) -> bool:
+    """Whether the yes of the address's owner would change anything: it starts the mail, or ends an old bounce."""
+    if subscriber.state == SubscriberState.ACTIVE:
+        return Subscriber.objects.filter(awaits_new_opt_in(now), pk=subscriber.pk).exists()
+    return subscriber.state == SubscriberState.PENDING
 
 
 @transaction.atomic
@@ -139,19 +153,22 @@ def record_consent(subscriber: Subscriber, kind: ConsentKind, *, how: str, now: 
 
 
 def _write_notice(subscriber: Subscriber, kind: NoticeKind, *, now: dt.datetime) -> int | None:
-    earlier = Notice.objects.filter(address_hash=subscriber.address_hash, kind=kind)
+    earlier = _notices_that_may_have_come(subscriber, kind)
     if earlier.filter(created_at__gt=now - NOTICE_COOLDOWN).exists():
         return None
-    if kind == NoticeKind.CONFIRMATION and _confirmations_since_last_yes(subscriber) >= MAX_CONFIRMATIONS:
-        return None
+    if kind == NoticeKind.CONFIRMATION:
+        since = now - dt.timedelta(days=UNCONFIRMED_DAYS)
+        if subscriber.confirmed_at:
+            since = max(since, subscriber.confirmed_at)
+        if earlier.filter(created_at__gt=since).count() >= MAX_CONFIRMATIONS:
+            return None
     notice = Notice.objects.create(
         kind=kind, subscriber=subscriber, address_hash=subscriber.address_hash, created_at=now
     )
     return notice.pk
 
 
-def _confirmations_since_last_yes(subscriber: Subscriber) -> int:
-    notices = Notice.objects.filter(address_hash=subscriber.address_hash, kind=NoticeKind.CONFIRMATION)
-    if subscriber.confirmed_at:
-        notices = notices.filter(created_at__gt=subscriber.confirmed_at)
-    return notices.count()
+def _notices_that_may_have_come(subscriber: Subscriber, kind: NoticeKind) -> QuerySet[Notice]:
+    """What was never sent fills no mailbox, and must not keep anybody out."""
+    notices = Notice.objects.filter(address_hash=subscriber.address_hash, kind=kind)
+    return notices.exclude(state__in=[OutgoingState.FAILED, OutgoingState.SKIPPED])

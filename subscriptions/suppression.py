@@ -42,3 +42,8 @@ def may_confirm(now: dt.datetime) -> Q:
         | Q(reason=SuppressionReason.HARD_BOUNCE, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)
     )
     return ~Q(Exists(blocking))
+
+
+def awaits_new_opt_in(now: dt.datetime) -> Q:
+    """The condition «this row's address is suppressed, and its owner may end that by confirming anew»."""
+    return may_confirm(now) & ~not_suppressed()

@@ -19,6 +19,7 @@ from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.signup import (
     ConfirmResult,
     UnsubscribeResult,
+    awaits_yes,
     change_preferences,
     confirm_subscription,
     request_subscription,
@@ -50,6 +51,7 @@ def with_subscriber(purpose: Purpose) -> Callable[[View], View]:
                 )
             subscriber = Subscriber.objects.filter(public_id=public_id).first()
             if subscriber is None:
+                logger.info("a %s link of somebody who was erased", purpose.value)
                 return _bad_link(request, "Nothing is kept here any more", "This subscription was erased.", 410)
             return view(request, subscriber, token)
 
@@ -66,7 +68,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     form = SubscribeForm(request.POST)
     if not form.is_valid():
         logger.info("a sign-up was refused: %s", ", ".join(f"{name} is not valid" for name in form.errors))
-        return render(request, "subscriptions/subscribe.html", {"form": form}, status=422)
+        return _logged(render(request, "subscriptions/subscribe.html", {"form": form}, status=422))
     if form.is_trap_sprung:
         logger.info("a sign-up filled in the field that people do not see; nothing was kept")
     else:
@@ -96,7 +98,7 @@ def check_inbox(request: HttpRequest) -> HttpResponse:
 def confirm(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """A page with a button; pressing it starts the subscription."""
     if request.method != "POST":
-        if subscriber.state == SubscriberState.PENDING:
+        if awaits_yes(subscriber, now=timezone.now()):
             return render(request, "subscriptions/confirm.html", _about(subscriber, token))
         return _done_confirming(request, subscriber, _result_of(subscriber))
     return _done_confirming(
@@ -136,8 +138,9 @@ def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
         "rhythm": rhythm(subscriber),
         "unsubscribe_url": link(Purpose.UNSUBSCRIBE, subscriber.public_id),
     }
-    status = 422 if request.method == "POST" and not saved else 200
-    return render(request, "subscriptions/manage.html", context, status=status)
+    if request.method == "POST" and not saved:
+        return _logged(render(request, "subscriptions/manage.html", context, status=422))
+    return render(request, "subscriptions/manage.html", context)
 
 
 # RFC 8058: the mail program posts without cookies and without having seen a page, so this path alone is exempt; the
@@ -167,15 +170,18 @@ def _result_of(subscriber: Subscriber) -> ConfirmResult:
 
 
 def _done_confirming(request: HttpRequest, subscriber: Subscriber, result: ConfirmResult) -> HttpResponse:
-    if result is not ConfirmResult.CONFIRMED:
+    if result in {ConfirmResult.ALREADY_CONFIRMED, ConfirmResult.NO_LONGER_ASKED}:
         logger.info("a confirmation link was used again: %s", result.name.lower())
     manage_url = link(Purpose.MANAGE, subscriber.public_id)
     match result:
-        case ConfirmResult.CONFIRMED:
+        case ConfirmResult.CONFIRMED | ConfirmResult.CONFIRMED_FOR_LATER:
+            on_their_way = result is ConfirmResult.CONFIRMED
             return _done(
                 request,
                 "Welcome",
-                "You are subscribed, and your first papers are on their way to you now.",
+                "You are subscribed, and your first papers are on their way to you now."
+                if on_their_way
+                else "You are subscribed. Your first papers come with the next edition.",
                 url=manage_url,
                 link_text="Choose topics and how many papers",
             )
@@ -209,4 +215,10 @@ def _done(request: HttpRequest, heading: str, text: str, *, url: str = "", link_
 
 
 def _bad_link(request: HttpRequest, heading: str, text: str, status: int) -> HttpResponse:
-    return render(request, "subscriptions/bad_link.html", {"heading": heading, "text": text}, status=status)
+    return _logged(render(request, "subscriptions/bad_link.html", {"heading": heading, "text": text}, status=status))
+
+
+def _logged(response: HttpResponse) -> HttpResponse:
+    """Tell Django that this refusal has its line in the log already: ours says why, and holds no link."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

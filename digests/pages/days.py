@@ -11,11 +11,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from digests.cards import make_card
+from digests.cards import make_card, sample_sightings
 from digests.editions import latest_shown
 from digests.markdown import to_html
 from digests.models import Choice, Edition, EditionPaper
-from papers.models import Announcement
 from subscriptions.forms import SubscribeForm
 
 PER_PAGE = 40
@@ -100,8 +99,9 @@ def _edition_page(request: HttpRequest, edition: Edition) -> HttpResponse:
 
 
 def is_sample(edition: Edition) -> bool:
-    """Whether papers of the bundled sample stand in this edition."""
-    return Announcement.objects.filter(source__is_sample=True, paper__edition_entries__edition=edition).exists()
+    """Whether this edition shows papers of the bundled sample that no real source showed."""
+    shown = EditionPaper.objects.filter(edition=edition).exclude(choice=Choice.HIDDEN)
+    return sample_sightings().filter(paper__in=shown.values("paper_id")).exists()
 
 
 def _neighbours(date: dt.date) -> dict[str, dt.date | None]:

@@ -2,18 +2,25 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib import admin
+from django.contrib.admin.models import ADDITION, DELETION, LogEntry
 from django.contrib.auth.models import Permission, User
 from django.db.models import Model
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
 from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
 from papers.models import DailySignal, Fetch, Paper, Source, SourceState, Topic
+from papers.tasks import rematch_topic
+from subscriptions.addresses import hash_address
 from subscriptions.models import (
     ConsentEvent,
     MailEvent,
@@ -24,8 +31,10 @@ from subscriptions.models import (
     SuppressionReason,
 )
 from subscriptions.outgoing import OutgoingState
+from subscriptions.signup import unsubscribe
 from tests.factories import (
     NOW,
+    TODAY,
     make_delivery,
     make_edition,
     make_paper,
@@ -174,6 +183,52 @@ def test_decided_papers_come_first_and_only_the_best_of_many_are_on_the_form(cur
     assert Edition.objects.get().title == "Saved"
 
 
+def test_a_pick_is_kept_though_better_papers_came_in_while_the_page_was_open(curator: Client):
+    edition = make_edition([make_paper(upvotes=number + 5) for number in range(100)], state=EditionState.DRAFT)
+    last = Paper.objects.get(upvotes=5)
+    elsewhere = make_edition([make_paper()], date=TODAY - dt.timedelta(days=1)).entries.get()
+    page = curator.get(desk(edition)).content.decode()
+    for number in range(5):
+        EditionPaper.objects.create(edition=edition, paper=make_paper(upvotes=1000 + number))
+    data = form_of(edition, page, **{f"paper_{last.pk}": {"choice": Choice.PICK, "note": "Read this."}})
+    assert curator.post(desk(edition), data).status_code == 302
+    assert list(EditionPaper.objects.filter(choice=Choice.PICK).values_list("paper", "note")) == [
+        (last.pk, "Read this.")
+    ]
+    # A row of another edition is none of this form's.
+    curator.post(desk(edition), {**data, "entries-0-id": elsewhere.pk, "entries-0-choice": Choice.PICK})
+    elsewhere.refresh_from_db()
+    assert elsewhere.choice == Choice.CANDIDATE
+
+
+@pytest.mark.parametrize("state", [EditionState.CANCELLED, EditionState.CLOSED])
+def test_the_papers_of_an_edition_that_is_over_change_in_no_list(curator: Client, state: EditionState):
+    entry = make_edition([make_paper()], state=state).entries.get()
+    change = reverse("admin:digests_editionpaper_change", args=[entry.pk])
+    assert curator.get(change).status_code == 200
+    assert curator.post(change, {"choice": "pick", "position": 0}).status_code == 403
+    page = curator.post(reverse("admin:digests_editionpaper_changelist"), list_form(entry, choice="pick"))
+    assert f"The edition is {state}" in words(page)
+    entry.refresh_from_db()
+    assert entry.choice == Choice.CANDIDATE
+
+
+def list_form(entry: EditionPaper, **changes: Any) -> dict[str, Any]:
+    row = {"id": entry.pk, "choice": entry.choice, "position": entry.position, "note": entry.note, **changes}
+    data = {f"form-0-{name}": value for name, value in row.items()}
+    return {**data, "form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "_save": "Save"}
+
+
+def test_a_pick_made_in_the_list_is_kept_and_no_paper_of_an_edition_is_deleted(curator: Client):
+    entry = make_edition([make_paper()]).entries.get()
+    curator.post(reverse("admin:digests_editionpaper_changelist"), list_form(entry, choice="pick"))
+    entry.refresh_from_db()
+    assert (entry.choice, entry.edition.revision) == (Choice.PICK, 2)
+    delete = reverse("admin:digests_editionpaper_delete", args=[entry.pk])
+    assert curator.post(delete, {"post": "yes"}).status_code == 403
+    assert EditionPaper.objects.count() == 1
+
+
 @pytest.mark.parametrize("state", [EditionState.CANCELLED, EditionState.CLOSED])
 def test_an_edition_that_is_over_can_be_looked_at_and_not_changed(curator: Client, state: EditionState):
     edition = make_edition([make_paper()], state=state)
@@ -319,16 +374,229 @@ def test_a_source_is_switched_off_and_on(curator: Client):
     assert again.next_fetch_at <= dt.datetime.now(dt.UTC)
 
 
-def test_a_new_topic_written_one_word_a_line_takes_recent_papers_at_once(curator: Client):
+def topic_form(topic: Topic, **changes: Any) -> dict[str, Any]:
+    lists = {name: "\n".join(getattr(topic, name)) for name in ("categories", "any_words", "must_words", "mute_words")}
+    plain = {name: getattr(topic, name) for name in ("name", "slug", "description", "position")}
+    return {**plain, **lists, "is_active": "on", **changes}
+
+
+def test_a_new_topic_written_one_word_a_line_takes_recent_papers_through_a_worker(
+    curator: Client, silent_bell: list[tuple[str, tuple[Any, ...]]], django_capture_on_commit_callbacks: Any
+):
     paper = make_paper(title="On humpback whales", announced_date=dt.datetime.now(dt.UTC).date())
     data = {"name": "Whales", "slug": "whales", "any_words": "humpback whale*\n\n blue whale \n", "position": 5}
-    response = curator.post(reverse("admin:papers_topic_add"), {**data, "is_active": "on"})
+    with django_capture_on_commit_callbacks(execute=True):
+        response = curator.post(reverse("admin:papers_topic_add"), {**data, "is_active": "on"})
     assert response.status_code == 302
     topic = Topic.objects.get(slug="whales")
     assert topic.any_words == ["humpback whale*", "blue whale"]
+    assert silent_bell == [("papers.tasks.rematch_topic", (topic.pk,))]
+    rematch_topic(topic.pk)
     assert list(topic.papers.all()) == [paper]
     shown = curator.get(reverse("admin:papers_topic_change", args=[topic.pk])).content.decode()
     assert "humpback whale*\nblue whale</textarea>" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "rings"),
+    [
+        ({}, False),
+        ({"name": "Tongues", "description": "All of them.", "position": 3}, False),
+        ({"mute_words": "whale"}, True),
+        ({"categories": "cs.CL\ncs.SD"}, True),
+        ({"is_active": ""}, True),
+    ],
+)
+def test_papers_are_matched_anew_only_where_the_rule_of_a_topic_was_changed(
+    curator: Client,
+    silent_bell: list[tuple[str, tuple[Any, ...]]],
+    django_capture_on_commit_callbacks: Any,
+    changes: dict[str, Any],
+    rings: bool,
+):
+    topic = Topic.objects.get(slug="language")
+    with django_capture_on_commit_callbacks(execute=True):
+        url = reverse("admin:papers_topic_change", args=[topic.pk])
+        assert curator.post(url, topic_form(topic, **changes)).status_code == 302
+    assert silent_bell == ([("papers.tasks.rematch_topic", (topic.pk,))] if rings else [])
+
+
+@contextmanager
+def while_saving(model: type[Model], act: Any) -> Iterator[list[int]]:
+    """Somebody else acts in the moment before the admin writes its row. Gives how often there was such a moment."""
+    calls: list[int] = []
+
+    def on_save(sender: Any, **kwargs: Any) -> None:
+        calls.append(1)
+        act()
+
+    pre_save.connect(on_save, sender=model, weak=False)
+    try:
+        yield calls
+    finally:
+        pre_save.disconnect(on_save, sender=model)
+
+
+def form_values(page: Any) -> dict[str, Any]:
+    """The form as a browser would post it back untouched."""
+    forms = [page.context["adminform"].form]
+    for inline in page.context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.initial_forms]
+    data: dict[str, Any] = {}
+    for form in forms:
+        for field in form:
+            value = field.value()
+            parts = field.field.widget.decompress(value) if hasattr(field.field.widget, "decompress") else None
+            if parts is not None:
+                data |= {f"{field.html_name}_{number}": part or "" for number, part in enumerate(parts)}
+            elif value is not None and value is not False:
+                data[field.html_name] = value
+    return data
+
+
+def test_an_edition_published_while_it_is_saved_stays_published(curator: Client):
+    edition = make_edition([make_paper()], state=EditionState.DRAFT)
+    data = form_values(curator.get(desk(edition))) | {"title": "A day of whales"}
+    with while_saving(Edition, lambda: Edition.objects.update(state=EditionState.PUBLISHED)) as moments:
+        assert curator.post(desk(edition), data).status_code == 302
+    edition.refresh_from_db()
+    assert (edition.title, edition.state, len(moments)) == ("A day of whales", EditionState.PUBLISHED, 1)
+
+
+def test_a_reader_who_leaves_while_the_owner_saves_stays_gone(curator: Client):
+    reader = make_subscriber()
+    url = reverse("admin:subscriptions_subscriber_change", args=[reader.pk])
+    data = form_values(curator.get(url)) | {"hour": 17}
+
+    def leave() -> None:
+        unsubscribe(public_id=reader.public_id, how="mail link", now=NOW)
+
+    with while_saving(Subscriber, leave):
+        assert curator.post(url, data).status_code == 302
+    reader.refresh_from_db()
+    assert (reader.hour, reader.state, reader.next_due_at) == (17, SubscriberState.UNSUBSCRIBED, None)
+
+
+def test_a_paper_that_changes_while_it_is_saved_keeps_what_the_source_said(curator: Client):
+    paper = make_paper(title="A tilte")
+    url = reverse("admin:papers_paper_change", args=[paper.pk])
+    data = form_values(curator.get(url)) | {"title": "A title"}
+    with while_saving(Paper, lambda: Paper.objects.update(upvotes=9, revision=5)):
+        assert curator.post(url, data).status_code == 302
+    paper.refresh_from_db()
+    assert (paper.title, paper.upvotes, paper.revision) == ("A title", 9, 6)
+
+
+def test_a_paper_that_readers_were_sent_cannot_be_deleted(curator: Client):
+    paper = make_paper()
+    make_edition([paper])
+    url = reverse("admin:papers_paper_delete", args=[paper.pk])
+    assert curator.post(url, {"post": "yes"}).status_code == 403
+    run_action(curator, Paper, "delete_selected", paper)
+    assert Paper.objects.get() == paper
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"name": "Another name"}, ('"old"', "Monday")),
+        ({"url": "https://example.org/new"}, ("", "")),
+        ({"kind": "rss"}, ("", "")),
+    ],
+)
+def test_what_a_source_said_of_its_former_address_is_forgotten(
+    curator: Client, changes: dict[str, str], kept: tuple[str, str]
+):
+    source = make_source(etag='"old"', last_modified="Monday", url="https://example.org/old")
+    url = reverse("admin:papers_source_change", args=[source.pk])
+    with while_saving(Source, lambda: Source.objects.filter(pk=source.pk).update(failures=3)):
+        assert curator.post(url, form_values(curator.get(url)) | changes).status_code == 302
+    source.refresh_from_db()
+    assert (source.etag, source.last_modified) == kept
+    assert source.failures == 3
+    assert all(getattr(source, name) == value for name, value in changes.items())
+
+
+def test_a_source_typed_in_by_the_owner_is_there(curator: Client):
+    data = {"name": "Mine", "slug": "mine", "kind": "rss", "url": "https://example.org/f", "state": "waiting"}
+    data |= {"next_fetch_at_0": "2026-11-23", "next_fetch_at_1": "00:00:00"}
+    data |= {"fetches-TOTAL_FORMS": "0", "fetches-INITIAL_FORMS": "0"}
+    assert curator.post(reverse("admin:papers_source_add"), data).status_code == 302
+    assert Source.objects.get(slug="mine").url == "https://example.org/f"
+
+
+# --- subscribers and suppressed addresses ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [SubscriberState.ACTIVE, SubscriberState.PENDING])
+def test_the_next_hour_follows_the_schedule_the_owner_sets(curator: Client, state: SubscriberState):
+    with time_machine.travel(NOW, tick=False):
+        reader = make_subscriber(state=state, next_due_at=None)
+        url = reverse("admin:subscriptions_subscriber_change", args=[reader.pk])
+        page = curator.get(url)
+        assert "next_due_at" not in page.context["adminform"].form.fields
+        data = form_values(page)
+        assert curator.post(url, data | {"max_papers": 5}).status_code == 302
+        assert Subscriber.objects.get().next_due_at is None
+        assert curator.post(url, data | {"hour": 17, "zone": "Europe/Berlin"}).status_code == 302
+    # 17 o'clock in Berlin, on the same Monday.
+    due = dt.datetime(2026, 11, 23, 16, tzinfo=dt.UTC) if state == SubscriberState.ACTIVE else None
+    assert Subscriber.objects.get().next_due_at == due
+
+
+def test_a_zone_that_nobody_knows_is_refused(curator: Client):
+    reader = make_subscriber()
+    url = reverse("admin:subscriptions_subscriber_change", args=[reader.pk])
+    page = curator.post(url, form_values(curator.get(url)) | {"zone": "Mars/Olympus"})
+    assert "This is no time zone." in words(page)
+    assert Subscriber.objects.get().zone == "UTC"
+
+
+def test_the_owner_suppresses_an_address_by_typing_it_and_only_its_hash_is_kept(curator: Client):
+    add = reverse("admin:subscriptions_suppression_add")
+    assert curator.get(add).status_code == 200
+    assert curator.post(add, {"email": " Ada@Example.ORG ", "note": "Called us."}).status_code == 302
+    row = Suppression.objects.get()
+    assert (row.address_hash, row.reason, row.note) == (hash_address("ada@example.org"), "manual", "Called us.")
+    logged = LogEntry.objects.get()
+    assert (logged.action_flag, logged.object_id) == (ADDITION, str(row.pk))
+    assert "ada" not in f"{logged.object_repr}{logged.change_message}".lower()
+    again = curator.post(add, {"email": "ada@example.org"})
+    assert "It is suppressed already. Put here by the owner." in words(again)
+    assert "does not look like a mail address" in words(curator.post(add, {"email": "ada"}))
+    found = curator.get(reverse("admin:subscriptions_suppression_changelist"), {"q": "ADA@example.org"})
+    assert "1 suppression" in words(found)
+
+
+def test_a_bounce_gives_way_to_the_owners_word_and_an_erasure_does_not(curator: Client):
+    for email, reason in (("b@example.org", "hard_bounce"), ("e@example.org", "erased")):
+        Suppression.objects.create(address_hash=hash_address(email), reason=reason, at=NOW)
+        curator.post(reverse("admin:subscriptions_suppression_add"), {"email": email})
+    assert list(Suppression.objects.order_by("pk").values_list("reason", flat=True)) == ["manual", "erased"]
+
+
+def test_lifting_needs_a_reason_that_the_log_keeps_and_an_erasure_is_not_the_owners_to_lift(curator: Client):
+    manual = Suppression.objects.create(address_hash="1" * 64, reason="manual", at=NOW)
+    erased = Suppression.objects.create(address_hash="2" * 64, reason="erased", at=NOW)
+    url = reverse("admin:subscriptions_suppression_changelist")
+    data = {"action": "lift", "_selected_action": [manual.pk, erased.pk]}
+    assert "Nothing was lifted" in words(curator.post(url, data, follow=True))
+    assert Suppression.objects.count() == 2
+    page = words(curator.post(url, {**data, "why": "She wrote that it was a mistake."}, follow=True))
+    assert "Lifted 1. 1 asked to be erased" in page
+    assert Suppression.objects.get() == erased
+    logged = LogEntry.objects.get()
+    assert (logged.action_flag, logged.object_id) == (DELETION, str(manual.pk))
+    assert "She wrote that it was a mistake." in logged.change_message
+
+
+def test_somebody_who_may_only_look_neither_suppresses_nor_lifts():
+    row = Suppression.objects.create(address_hash="1" * 64, reason="manual", at=NOW)
+    viewer = staff("view_suppression")
+    assert viewer.get(reverse("admin:subscriptions_suppression_add")).status_code == 403
+    data = {"action": "lift", "_selected_action": [row.pk], "why": "Because."}
+    viewer.post(reverse("admin:subscriptions_suppression_changelist"), data, follow=True)
+    assert Suppression.objects.get() == row
 
 
 def test_the_owner_ends_a_subscription_and_the_record_says_who_did(curator: Client):

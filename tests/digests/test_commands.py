@@ -17,20 +17,24 @@ from django.core.management import CommandError, call_command, get_commands
 from django.utils.html import escape
 from pytest_django import Settings
 
-from digests.models import Delivery, Edition, EditionState, SkippedDay
+from config.bootstrap import first_loop
+from digests.models import Delivery, Edition, EditionPaper, EditionState, SkippedDay
 from mailer.outbox import list_mails
 from papers.fetching import FetchPolicy
-from papers.models import Paper, Source, SourceState
+from papers.models import Paper, Source, SourceState, Topic
 from papers.sample.server import serve_sample
-from subscriptions.models import Subscriber
-from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber
+from subscriptions.models import MailEvent, Notice, Subscriber
+from subscriptions.signup import request_subscription
+from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber, make_topic
 from tests.servers import Reply, serve
 
 pytestmark = pytest.mark.django_db
 REPOSITORY = Path(__file__).resolve().parents[2]
 FEEDS = REPOSITORY / "tests" / "data" / "feeds"
 CAPTURES = REPOSITORY.parent / "shared" / "data" / "feeds"
-OURS = ("fetch_papers", "publish_edition", "send_digests", "preview_digest", "demo", "first_run", "run_local")
+OURS = (
+    "fetch_papers publish_edition send_digests send_notices preview_digest match_topics tick demo first_run run_local"
+).split()
 
 
 def run(*words: str) -> str:
@@ -118,6 +122,27 @@ def test_a_refusal_is_told_in_the_summary_too():
     (problem,) = json.loads(out)["problems"]
     assert problem["item"] == "file-arxiv"
     assert problem["reason"] == str(error)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fetch_papers", "--source", "nowhere"),
+        ("fetch_papers", "--from-file", "/nowhere/feed.xml", "--kind", "rss"),
+        ("fetch_papers", "--from-file", str(FEEDS / "arxiv_api_error.xml"), "--kind", "arxiv"),
+        ("publish_edition", "--date", "2999-12-24"),
+        ("publish_edition", "--date", "soon"),
+        ("preview_digest", "bob@example.org"),
+        ("preview_digest", "bob", "--date", "soon"),
+        ("match_topics", "--topic", "nowhere"),
+    ],
+)
+def test_a_command_that_fails_says_so_in_json_as_well(words: tuple[str, ...]):
+    error, out = fail(*words, "--json")
+    assert json.loads(out)["error"] == str(error)
+    assert error.returncode == 2
+    _, out = fail(*words)
+    assert not out.startswith("{")
 
 
 # --- publish_edition ------------------------------------------------------------------------------
@@ -230,6 +255,97 @@ def test_without_any_edition_there_is_nothing_to_preview():
     assert (str(error), error.returncode) == ("There is no edition yet.", 2)
 
 
+# --- send_notices, match_topics, tick -------------------------------------------------------------
+
+
+def test_notices_that_wait_are_counted_and_then_sent_once(monday: None, own_mailbox: Path):
+    ask("ada@example.org")
+    assert run_json("send_notices", "--dry-run") == {"waiting": 1}
+    assert list_mails(directory=own_mailbox) == []
+    assert run_json("send_notices") == {"accepted": 1, "other": 0}
+    assert [mail.to for mail in list_mails(directory=own_mailbox)] == ["ada@example.org"]
+    assert "0 accepted" in run("send_notices")
+
+
+def test_a_topic_is_matched_by_hand_and_a_dry_run_only_says_so():
+    paper = make_paper(title="On whales", announced_date=dt.datetime.now(dt.UTC).date())
+    make_topic("whales", any_words=["whales"])
+    words = ("match_topics", "--topic", "whales")
+    assert run_json(*words, "--dry-run") == {"topics": {"whales": {"came": 1, "went": 0}}}
+    assert not paper.topics.exists()
+    assert run(*words) == "whales: 1 papers came, 0 went.\n"
+    assert run_json(*words) == {"topics": {"whales": {"came": 0, "went": 0}}}
+    assert set(run_json("match_topics")["topics"]) == set(Topic.objects.values_list("slug", flat=True))
+
+
+def ask(email: str) -> None:
+    # The database's clock goes on while ours stands still at a day that may be long past.
+    request_subscription(address=email, topic_slugs=[], zone="UTC", how="form", now=NOW)
+
+
+def everything() -> list[list[dict[str, Any]]]:
+    models = (Source, Paper, Edition, EditionPaper, Delivery, Subscriber, Notice, MailEvent)
+    return [list(model._default_manager.order_by("pk").values()) for model in models]
+
+
+@pytest.fixture
+def busy_minute(monday: None, settings: Settings) -> Iterator[Source]:
+    """A source, an edition, a reader, a notice and an event that are due, and an address to forget."""
+    settings.OFFLINE = False
+    Source.objects.update(state=SourceState.OFF)
+    make_paper(announced_in=make_source(state=SourceState.OFF))
+    make_edition([make_paper()], state=EditionState.DRAFT)
+    make_subscriber()
+    ask("ada@example.org")
+    MailEvent.objects.create(provider="postmark", event_id="1", kind="delivered")
+    old = NOW - dt.timedelta(days=40)
+    make_subscriber(email="old@example.org", state="pending", confirmed_at=None, next_due_at=None, created_at=old)
+    with serve({"/feed": Reply(body=(FEEDS / "arxiv_rss.xml").read_bytes())}) as server:
+        settings.FETCH_ALLOW = frozenset({server.pair})
+        yield make_source(slug="mine", url=server.url("/feed"), next_fetch_at=NOW)
+
+
+def test_a_dry_minute_counts_what_a_minute_would_do_and_takes_it_back(busy_minute: Source, own_mailbox: Path):
+    before = everything()
+    found = run_json("tick", "--dry-run")
+    assert found["sources_due"] == 1
+    assert (found["published"], found["digests_planned"], found["digests_to_send"]) == ([str(TODAY)], 1, 1)
+    assert (found["notices_to_send"], found["unconfirmed_forgotten"]) == (1, 1)
+    assert everything() == before
+    assert list_mails(directory=own_mailbox) == []
+    assert "sources_due" not in run_json("tick", "--dry-run", "--no-fetch")
+
+
+def test_one_minute_does_work_of_every_kind_and_the_next_finds_nothing_left(busy_minute: Source, own_mailbox: Path):
+    found = run_json("tick")
+    assert (found["sources_visited"], found["sources_failed"]) == (1, [])
+    assert found["papers_new"] == Paper.objects.filter(announcements__source=busy_minute).count() > 0
+    assert (found["published"], found["digests_accepted"], found["notices_accepted"]) == ([str(TODAY)], 1, 1)
+    assert not Subscriber.objects.filter(email="old@example.org").exists()
+    assert len(list_mails(directory=own_mailbox)) == 2
+    again = run_json("tick", "--no-fetch")
+    assert "sources_visited" not in again
+    assert (again["published"], again["digests_accepted"], again["notices_accepted"]) == ([], 0, 0)
+    assert "published: none" in run("tick", "--no-fetch")
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_step_of_the_minute_that_fails_is_told_and_the_others_are_done(
+    busy_minute: Source, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+):
+    def broken(**kwargs: Any) -> None:
+        Subscriber.objects.get(pk=0)
+
+    monkeypatch.setattr("digests.management.commands.tick.publish_due_editions", broken)
+    error, out = fail("tick", "--json", "--no-fetch", *words)
+    assert error.returncode == 1
+    answer = json.loads(out)
+    assert answer["error"] == str(error)
+    assert "DoesNotExist" in answer["error"]
+    assert "published" not in answer
+    assert answer["unconfirmed_forgotten"] == 1
+
+
 # --- first_run ------------------------------------------------------------------------------------
 
 
@@ -263,6 +379,27 @@ def test_when_no_source_can_be_reached_the_sample_stands_in(settings: Settings, 
     assert len(asked) == 2
     assert Edition.objects.get().entries.exists()
     assert set(Source.objects.filter(is_sample=True).values_list("state", flat=True)) == {SourceState.OFF}
+
+
+def test_papers_that_the_worker_stores_during_the_first_loop_are_in_the_first_edition(settings: Settings):
+    time, late = [NOW], make_source(state=SourceState.OFF)
+
+    def clock() -> dt.datetime:
+        time[0] += dt.timedelta(seconds=1)
+        return time[0]
+
+    def say(text: str) -> None:
+        # After each visit some time has passed, and the worker has stored a paper.
+        if text.startswith("  "):
+            time[0] += dt.timedelta(minutes=5)
+            make_paper(announced_in=late, first_seen_at=time[0])
+
+    with serve_sample() as url:
+        settings.FETCH_ALLOW = frozenset({url.partition("//")[2]})
+        edition = first_loop(sample_url=url, clock=clock, say=say)
+    assert edition is not None
+    stored = Paper.objects.filter(announcements__source=late)
+    assert edition.entries.filter(paper__in=stored).count() == len(stored) == 2
 
 
 # --- demo -----------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import OperationalError
 from django.db.models.functions import Now
 from pytest_django import Settings
 
@@ -16,9 +18,9 @@ from digests.digest import render_digest
 from digests.editions import cancel, pause, resume
 from digests.models import Delivery, Edition, EditionState
 from digests.planning import plan_due
-from subscriptions.models import Subscriber, SuppressionReason
+from subscriptions.models import Subscriber, SubscriberState, SuppressionReason
 from subscriptions.outgoing import OutgoingState, due_ids, sweep
-from subscriptions.signup import unsubscribe
+from subscriptions.signup import confirm_subscription, unsubscribe
 from subscriptions.suppression import suppress
 from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
 from tests.servers import LocalServer, Received, Reply, json_reply, serve
@@ -366,6 +368,54 @@ def test_a_digest_that_cannot_be_made_fails_alone(edition: Edition, smtp: SmtpSe
     ids = [make_delivery(edition=edition, subscriber=reader).pk for reader in (broken, fine)]
     assert send_deliveries(ids, now=NOW) == SendReport(accepted=1, other=1)
     assert Delivery.objects.get(subscriber=broken).reason == "The digest cannot be made: ZeroDivisionError."
+
+
+def test_a_worker_whose_time_is_up_blames_no_digest_and_gives_the_others_back(
+    edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+):
+    def too_slow() -> None:
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patch:
+        change_while_it_is_made(patch, too_slow)
+        assert send(edition, readers=3) == SendReport(other=3)
+    assert books_of(edition) == {"claimed": 1, "queued": 2}
+    Delivery.objects.filter(state=OutgoingState.CLAIMED).update(lease_until=Now())
+    sweep(Delivery)
+    assert send_deliveries(due_ids(Delivery, limit=9), now=NOW) == SendReport(accepted=3)
+
+
+def test_a_database_error_stays_with_its_row(edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch):
+    begin = delivering.begin
+    troubles = [OperationalError("database is locked")]
+
+    def begin_at_last(*args: Any, **more: Any) -> bool:
+        if troubles:
+            raise troubles.pop()
+        return begin(*args, **more)
+
+    monkeypatch.setattr(delivering, "begin", begin_at_last)
+    assert send(edition, readers=3) == SendReport(accepted=2, other=1)
+    assert books_of(edition) == {"accepted": 2, "queued": 1}
+    assert Delivery.objects.get(state=OutgoingState.QUEUED).reason == "Something went wrong: OperationalError."
+
+
+def test_a_reader_who_left_and_came_back_the_same_day_gets_the_digest_they_missed(
+    edition: Edition, smtp: SmtpServer, silent_bell: list[Any], django_capture_on_commit_callbacks: Any
+):
+    reader = make_subscriber()
+    delivery = make_delivery(edition=edition, subscriber=reader)
+    unsubscribe(public_id=reader.public_id, how="mail link", now=NOW)
+    send_deliveries([delivery.pk], now=NOW)
+    assert books_of(edition) == {"skipped": 1}
+
+    Subscriber.objects.update(state=SubscriberState.PENDING)
+    with django_capture_on_commit_callbacks(execute=True):
+        confirm_subscription(public_id=reader.public_id, now=NOW)
+    assert silent_bell == [("digests.tasks.send_deliveries", ([delivery.pk],))]
+    assert send_deliveries([delivery.pk], now=NOW) == SendReport(accepted=1)
+    assert len(smtp.mails) == 1
+    assert plan_due(now=NOW).planned == 0
 
 
 # --- never the same paper twice ---------------------------------------------------------------------------------------

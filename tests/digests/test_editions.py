@@ -237,6 +237,18 @@ def test_an_edition_held_back_does_not_show_again_what_a_later_one_showed():
     assert papers_of(later) == {shared.pk}
 
 
+def test_a_paper_hidden_in_a_published_edition_does_not_come_back(source: Source):
+    hidden, shown, later = (make_paper(announced_in=source) for _ in range(3))
+    edition = make_edition([shown], state=EditionState.HELD)
+    EditionPaper.objects.create(edition=edition, paper=hidden, choice=Choice.HIDDEN)
+    # A held edition keeps its papers from no draft, until it is published.
+    draft = make_edition([hidden, shown, later], date=TOMORROW, state=EditionState.DRAFT)
+    assert publish(edition, now=NOW)
+    assert list(draft.entries.values_list("paper", flat=True)) == [later.pk]
+    assert grow_draft(date=TOMORROW, cutoff_at=NOW) == 0
+    assert list(draft.entries.values_list("paper", flat=True)) == [later.pk]
+
+
 def test_an_edition_whose_papers_were_all_shown_is_not_published():
     shared = make_paper()
     make_edition([shared], date=TOMORROW)

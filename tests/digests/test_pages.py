@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from digests.cards import cards_for
 from digests.models import Choice, Edition, EditionPaper, EditionState
 from papers.models import Announcement
 from tests.factories import NOW, TODAY, make_edition, make_paper, make_source
@@ -190,6 +191,21 @@ def test_a_page_of_sample_papers_says_sample(client: Client):
     assert "Sample" in words(client.get("/"))
     Announcement.objects.update(source=make_source())
     assert "Sample" not in words(client.get("/"))
+
+
+def test_a_real_paper_that_the_sample_shows_too_is_no_sample(client: Client):
+    sample, real = make_source(is_sample=True), make_source()
+    paper = make_paper(announced_in=sample)
+    edition = make_edition([paper])
+    Announcement.objects.create(paper=paper, source=real, date=TODAY, kind="new", seen_at=NOW)
+    assert "Sample" not in words(client.get("/"))
+    assert [card.is_sample for card in cards_for([paper.pk]).values()] == [False]
+    hidden = make_paper(announced_in=sample)
+    assert [card.is_sample for card in cards_for([hidden.pk]).values()] == [True]
+    entry = EditionPaper.objects.create(edition=edition, paper=hidden, choice=Choice.HIDDEN)
+    assert "Sample" not in words(client.get("/"))
+    EditionPaper.objects.filter(pk=entry.pk).update(choice=Choice.CANDIDATE)
+    assert "Sample" in words(client.get("/"))
 
 
 def test_reading_writes_nothing_and_other_methods_are_not_answered(client: Client):

@@ -199,6 +199,7 @@ def test_a_complaint_ends_the_mail_even_after_it_was_delivered(sent: Delivery, c
     assert Suppression.objects.get().reason == "complaint"
 
 
+@pytest.mark.filterwarnings("ignore::anymail.exceptions.AnymailInsecureWebhookWarning")
 def test_where_no_secret_is_set_nobodys_word_is_taken(sent: Delivery, settings: Settings, client: Client):
     settings.ANYMAIL = {name: value for name, value in settings.ANYMAIL.items() if name != "WEBHOOK_SECRET"}
     assert post(client, delivered(sent), secret=None) == 400

@@ -1,6 +1,8 @@
 """What a mail service does, and what we say came of it."""
 
 import smtplib
+import socket
+import threading
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +15,13 @@ from anymail.exceptions import (
     AnymailRecipientsRefused,
     AnymailUnsupportedFeature,
 )
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.mail import BadHeaderError, EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, ProtocolError
 
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater, classify, hand_off, provider_name
+from mailer.outbox import NotStoredError
 from tests.smtp import DROP, OK, smtp_server
 
 POOL: Any = SimpleNamespace(host="api.example.org")
@@ -40,7 +44,14 @@ def never_connected(reason: Exception) -> requests.ConnectionError:
         (smtplib.SMTPDataError(451, b"greylisted"), TryLater),
         (smtplib.SMTPDataError(554, b"spam"), Refused),
         (smtplib.SMTPSenderRefused(421, b"closing", "a@example.org"), TryLater),
-        (smtplib.SMTPSenderRefused(550, b"not you", "a@example.org"), Refused),
+        # It is about us, not about the message or its reader: the mail waits for the owner.
+        (smtplib.SMTPSenderRefused(550, b"not you", "a@example.org"), TryLater),
+        (smtplib.SMTPSenderRefused(530, b"5.7.0 log in first", "a@example.org"), TryLater),
+        (smtplib.SMTPAuthenticationError(535, b"wrong password"), TryLater),
+        (smtplib.SMTPHeloError(554, b"no service for you"), TryLater),
+        (smtplib.SMTPDataError(530, b"log in first"), TryLater),
+        (smtplib.SMTPRecipientsRefused({"b@example.org": (530, b"log in first")}), TryLater),
+        (NotStoredError("The mailbox cannot be written to."), TryLater),
         (smtplib.SMTPRecipientsRefused({"b@example.org": (550, b"unknown")}), Refused),
         (smtplib.SMTPRecipientsRefused({"b@example.org": (450, b"busy")}), TryLater),
         (api_error(status=400), Refused),
@@ -116,6 +127,73 @@ def test_a_subject_of_two_lines_is_refused_and_reaches_no_server():
         outcome = hand_off(message("Papers\r\nBcc: everybody@example.org"), connection=smtp_to(server.port))
     assert isinstance(outcome, Refused)
     assert server.mails == []
+
+
+def smtp_that_answers(answers: dict[bytes, bytes]) -> tuple[threading.Thread, int]:
+    """A server for one message: to each command what stands here, else yes; `.` is the end of the message."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listening, listening.accept()[0] as client, client.makefile("rwb") as lines:
+            in_message, answer = False, b"220 hello"
+            while True:
+                lines.write(answer + b"\r\n")
+                lines.flush()
+                line = lines.readline().strip()
+                while in_message and line != b".":
+                    line = lines.readline().strip()
+                command = line[:4].upper()
+                if not line or command == b"QUIT":
+                    return
+                answer = answers.get(command, b"354 go on" if command == b"DATA" else b"250 OK")
+                in_message = command == b"DATA" and answer.startswith(b"354")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread, listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "outcome"),
+    [
+        ("MAIL", "550 5.7.1 sender not verified", TryLater),
+        ("MAIL", "554 5.7.0 daily quota exceeded", TryLater),
+        ("MAIL", "530 5.7.0 Authentication required", TryLater),
+        ("RCPT", "550 5.1.1 no such user", Refused),
+        ("RCPT", "452 4.2.2 mailbox full", TryLater),
+        ("DATA", "554 5.7.0 sending quota exceeded", TryLater),
+        ("DATA", "421 4.7.0 later", TryLater),
+        (".", "554 5.7.1 this message looks like spam", Refused),
+        (".", "451 4.7.0 greylisted", TryLater),
+        (".", "250 OK", Accepted),
+    ],
+)
+def test_what_a_server_says_of_us_waits_and_what_it_says_of_the_mail_counts(
+    command: str, answer: str, outcome: type[Outcome]
+):
+    server, port = smtp_that_answers({command.encode(): answer.encode()})
+    connection = smtp_to(port)
+    found = hand_off(message(), connection=connection)
+    connection.close()
+    server.join(timeout=5)
+    assert isinstance(found, outcome)
+    assert isinstance(found, Accepted) or answer in found.reason
+
+
+def test_a_worker_whose_time_is_up_is_told_so_and_the_connection_is_closed():
+    class Slow(BaseEmailBackend):
+        closed = False
+
+        def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+            raise SoftTimeLimitExceeded
+
+        def close(self) -> None:
+            self.closed = True
+
+    slow = Slow()
+    with pytest.raises(SoftTimeLimitExceeded):
+        hand_off(message(), connection=slow)
+    assert slow.closed
 
 
 class Says(BaseEmailBackend):

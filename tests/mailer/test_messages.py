@@ -1,8 +1,12 @@
 """Messages as they leave: the headers of list mail, nothing injected, two parts that say the same."""
 
 import datetime as dt
+import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
@@ -73,6 +77,20 @@ def test_mail_that_is_no_list_mail_has_no_list_headers():
 
 def test_the_list_has_one_name_for_ever():
     assert parsed(made(list_headers=HEADERS)).get_all("List-Id") == ["Daily Papers <daily.papers.example.org>"]
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [("Acme, Inc.", '"Acme, Inc."'), ("Tägliche Papiere", "=?utf-8?"), ("論文", "=?utf-8?")],
+)
+def test_whatever_the_newsletter_is_called_the_id_of_the_list_stays_readable(
+    settings: Settings, name: str, phrase: str
+):
+    settings.SITE_NAME = name
+    (line,) = [line for line in header_lines(made(list_headers=HEADERS)) if line.startswith("List-Id:")]
+    assert line.startswith(f"List-Id: {phrase}")
+    assert line.endswith(" <daily.papers.example.org>")
+    assert str(parsed(made(list_headers=HEADERS))["List-Id"]).strip('"').startswith(name)
 
 
 @pytest.mark.parametrize("more", [{}, {"list_headers": HEADERS}])
@@ -229,3 +247,64 @@ def test_the_notices_say_the_same_in_both_parts(mail: str):
     assert rendered.subject
     assert "{{" not in rendered.text + rendered.html
     assert all(len(line) <= 78 for line in rendered.text.splitlines())
+
+
+# --- the settings behind it -------------------------------------------------------------------------------------------
+
+ASK = """
+import json
+from config import settings
+names = ["DEFAULT_FROM_EMAIL", "MAIL_DOMAIN", "EMAIL_USE_TLS", "EMAIL_USE_SSL"]
+print(json.dumps([getattr(settings, name) for name in names]))
+"""
+
+
+def settings_with(var_dir: Path, **given: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "VAR_DIR": str(var_dir), "SITE_URL": "https://papers.example.org", **given}
+    repository = Path(__file__).resolve().parents[2]
+    return subprocess.run(
+        [sys.executable, "-c", ASK], cwd=repository, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "sender"),
+    [
+        ("Acme, Inc.", '"Acme, Inc." <papers@papers.example.org>'),
+        ("Tägliche Papiere", "Tägliche Papiere <papers@papers.example.org>"),
+    ],
+)
+def test_the_sender_is_whole_whatever_the_newsletter_is_called(
+    tmp_path: Path, settings: Settings, name: str, sender: str
+):
+    assert json.loads(settings_with(tmp_path, SITE_NAME=name).stdout)[:2] == [sender, "papers.example.org"]
+    settings.DEFAULT_FROM_EMAIL = sender
+    (address,) = parsed(made())["From"].addresses
+    assert (address.display_name, address.addr_spec) == (name, "papers@papers.example.org")
+
+
+def test_a_sender_without_an_address_is_refused_when_the_program_starts(tmp_path: Path):
+    done = settings_with(tmp_path, DEFAULT_FROM_EMAIL="Acme, Inc. <papers@papers.example.org>")
+    assert done.returncode != 0
+    assert "stands in double quotes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "starts_tls", "speaks_tls"),
+    [
+        ({}, False, False),
+        ({"EMAIL_HOST": "localhost"}, False, False),
+        ({"EMAIL_HOST": "127.0.0.2"}, False, False),
+        ({"EMAIL_HOST": "::1"}, False, False),
+        ({"EMAIL_HOST": "localhost", "EMAIL_USE_TLS": "1"}, True, False),
+        ({"EMAIL_HOST": "smtp.example.org"}, True, False),
+        ({"EMAIL_HOST": "smtp.example.org", "EMAIL_USE_TLS": "0"}, False, False),
+        ({"EMAIL_HOST": "smtp.example.org", "EMAIL_USE_SSL": "1"}, False, True),
+        ({"EMAIL_HOST": "smtp.example.org", "EMAIL_PORT": "465"}, False, True),
+    ],
+    ids=lambda value: " ".join(value.values()) or "nothing" if isinstance(value, dict) else None,
+)
+def test_a_password_never_crosses_the_network_in_the_clear_unless_somebody_says_so(
+    tmp_path: Path, given: dict[str, str], *, starts_tls: bool, speaks_tls: bool
+):
+    assert json.loads(settings_with(tmp_path, **given).stdout)[2:] == [starts_tls, speaks_tls]

@@ -2,13 +2,18 @@
 
 import datetime as dt
 import email
+import errno
+import os
+import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.test import Client
 from pytest_django import Settings
 
+from mailer.handoff import TryLater, hand_off
 from mailer.outbox import list_mails, read_mail, store_mail
 
 
@@ -67,6 +72,32 @@ def test_mail_of_many_recipients_in_one_call_is_all_kept(own_mailbox: Path):
     messages = [EmailMultiAlternatives("Papers", "Text", to=[f"r{number}@example.org"]) for number in range(3)]
     assert get_connection().send_messages(messages) == 3
     assert len(list_mails(directory=own_mailbox)) == 3
+
+
+@pytest.mark.parametrize("step", ["mkdir", "fsync", "rename"])
+def test_a_full_disk_leaves_nothing_and_the_mail_waits(own_mailbox: Path, monkeypatch: pytest.MonkeyPatch, step: str):
+    def full(*args: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os if step == "fsync" else Path, step, full)
+        outcome = hand_off(EmailMultiAlternatives("Papers", to=["ada@example.org"]), connection=get_connection())
+    assert outcome == TryLater("The mailbox cannot be written to: No space left on device.")
+    assert not own_mailbox.exists() or list(own_mailbox.iterdir()) == []
+
+
+def test_a_mail_and_its_name_are_on_the_disk_before_it_counts(own_mailbox: Path, monkeypatch: pytest.MonkeyPatch):
+    synced: list[tuple[bool, list[str]]] = []
+    fsync = os.fsync
+
+    def note(number: int) -> None:
+        names = [path.suffix for path in own_mailbox.iterdir()]
+        synced.append((stat.S_ISDIR(os.fstat(number).st_mode), names))
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", note)
+    send()
+    assert synced == [(False, [".part"]), (True, [".eml"])]
 
 
 # --- as pages ---------------------------------------------------------------------------------------------------------

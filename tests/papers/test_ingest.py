@@ -5,14 +5,16 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from papers import gates
+from papers import gates, ingest
 from papers.gates import HostClosedError, close_gate, pass_gate
 from papers.ingest import announcement_today, claim_due_sources, take_document, visit_source
 from papers.models import Fetch, FetchStatus, HostGate, Paper, Source, SourceState
+from papers.storing import StoreReport
 from papers.tasks import fetch_due_sources
 from tests.factories import make_paper, make_source
 from tests.servers import LocalServer, Reply, conditional, json_reply, redirect, serve
@@ -114,6 +116,56 @@ def test_a_document_of_another_kind_is_refused_once_in_the_log_and_changes_no_pa
     # The validators of what was refused are not kept: a mended document under the same tag must come in.
     assert row.etag == ""
     assert list(Paper.objects.all()) == [known]
+
+
+@pytest.mark.parametrize("step", ["fetch", "parse_feed", "store_feed"])
+def test_what_nobody_expected_is_told_to_the_owner_and_tried_less_and_less(
+    step: str, source: Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def surprise(*args: object, **kwargs: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(f"papers.ingest.{step}", surprise)
+    waits = []
+    for failures in (1, 2, 3):
+        visit = visit_source(source_id=source.pk, now=NOW)
+        assert (visit.status, fresh(source).failures) == (FetchStatus.REFUSED, failures)
+        waits.append(fresh(source).next_fetch_at - NOW)
+    row = fresh(source)
+    assert (row.state, row.etag) == (SourceState.FAILING, "")
+    assert "could not be read: RecursionError" in row.last_error == visit.error
+    assert waits[0] < 7 * MINUTE < waits[1] < 13 * MINUTE < waits[2]
+    assert Fetch.objects.count() == 3
+    assert {record.levelname for record in caplog.records} == {"ERROR"}
+    assert "too deep" in caplog.text
+
+
+def test_an_error_page_that_surprises_the_parser_is_still_an_error_page(
+    source: Source, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+):
+    def surprise(**kwargs: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("papers.ingest.parse_feed", surprise)
+    server.routes["/feed"] = Reply(status=500, body=b"<oops>")
+    visit = visit_source(source_id=source.pk, now=NOW)
+    assert visit.status == FetchStatus.UNREACHABLE
+    assert "500" in visit.error
+
+
+def test_a_visit_to_an_address_the_owner_changed_meanwhile_says_nothing_of_the_new_one(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+):
+    real = ingest.store_feed
+
+    def store_while_the_owner_types(**kwargs: Any) -> StoreReport:
+        Source.objects.filter(pk=source.pk).update(url="http://127.0.0.1/another", etag="")
+        return real(**kwargs)
+
+    monkeypatch.setattr("papers.ingest.store_feed", store_while_the_owner_types)
+    assert visit_source(source_id=source.pk, now=NOW).report.new > 0
+    assert (fresh(source).etag, fresh(source).last_success_at) == ("", None)
+    assert Fetch.objects.get().status == "stored"
 
 
 def test_arxivs_own_error_message_reaches_the_owner(source: Source, server: LocalServer):

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
+from papers import changes, matching, storing
 from papers.entries import Announcement as Kind
-from papers.entries import Entry, ParsedFeed, Problem, Signals
+from papers.entries import Entry, Markup, ParsedFeed, Problem, Signals
+from papers.matching import current_matcher, rematch_topic, rematch_topics
 from papers.models import Announcement, DailySignal, Paper, Source, Topic
-from papers.storing import StoreReport, rematch_topics, store_feed
+from papers.storing import StoreReport, store_feed
 from tests.factories import NOW, TODAY, make_paper, make_source, make_topic
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -129,6 +131,73 @@ def test_a_changed_topic_takes_and_gives_back_papers():
     assert not paper.topics.exists()
 
 
+def test_one_topic_takes_its_recent_papers_and_leaves_the_others_alone():
+    fits, former = make_paper(title="On whales", categories=["q-bio"]), make_paper(title="On mice", topics=["language"])
+    old = make_paper(title="On whales again", announced_date=TODAY - dt.timedelta(days=31))
+    topic = make_topic("whales", any_words=["whales"])
+    former.topics.add(topic)
+    assert rematch_topic(topic_id=topic.pk, now=NOW, dry_run=True) == (1, 1)
+    assert list(topic.papers.all()) == [former]
+    assert rematch_topic(topic_id=topic.pk, now=NOW) == (1, 1)
+    assert list(topic.papers.all()) == [fits]
+    # Its stored topic no longer fits it, but that is another topic's business.
+    assert [found.slug for found in former.topics.all()] == ["language"]
+    assert rematch_topic(topic_id=topic.pk, now=NOW) == (0, 0)
+    assert not old.topics.exists()
+    Topic.objects.filter(pk=topic.pk).update(is_active=False)
+    assert rematch_topic(topic_id=topic.pk, now=NOW) == (0, 1)
+    assert rematch_topic(topic_id=0, now=NOW) == (0, 0)
+
+
+def test_a_matcher_with_other_rules_than_the_topics_have_now_is_not_believed():
+    paper = make_paper(title="On whales", categories=["q-bio"])
+    before = current_matcher()
+    assert before.match(title=paper.title, abstract=paper.abstract, categories=["q-bio"]) == []
+    make_topic("whales", any_words=["whales"])
+    rematch_topics([paper.pk], matcher=before)
+    assert list(paper.topics.values_list("slug", flat=True)) == ["whales"]
+
+
+def test_texts_are_cleaned_and_matched_before_the_database_is_locked(monkeypatch: pytest.MonkeyPatch):
+    inside: list[str] = []
+
+    def watch(module: Any, name: str) -> None:
+        real = getattr(module, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            if len(connection.savepoint_ids) > depth:
+                inside.append(name)
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, watched)
+
+    depth = len(connection.savepoint_ids)
+    watch(changes, "clean_text")
+    watch(matching, "match_topics")
+    source = make_source()
+    entry = replace(ENTRY, title=r"Agents \emph{that} plan", markup=Markup.TEX)
+    store(source, entry, replace(ENTRY, key="arxiv:2611.00002"))
+    store(source, replace(entry, version=2, title=r"Agents \emph{that} plan well"))
+    assert Paper.objects.get(key=ENTRY.key).title == "Agents that plan well"
+    assert inside == []
+
+
+def test_a_paper_written_by_another_between_deciding_and_writing_is_decided_anew(monkeypatch: pytest.MonkeyPatch):
+    real, source = storing.current_matcher, make_source()
+
+    def meanwhile() -> Any:
+        monkeypatch.setattr(storing, "current_matcher", real)
+        store(source, replace(ENTRY, version=2, title="The second version"))
+        return real()
+
+    store(source, ENTRY)
+    monkeypatch.setattr(storing, "current_matcher", meanwhile)
+    report = store(source, replace(ENTRY, title="A correction of the first"))
+    assert (report.changed, report.known) == (0, 1)
+    assert Paper.objects.get().title == "The second version"
+    assert Paper.objects.get().revision == 2
+
+
 def at_once(*acts: Any) -> list[BaseException]:
     """Run these in threads that start together; what they raised."""
     gate, failures = threading.Barrier(len(acts)), []
@@ -157,6 +226,16 @@ def test_two_workers_with_the_same_document_store_it_once():
     assert at_once(*[lambda: store(source, *crowd)] * 3) == []
     counts = (Paper.objects.count(), Announcement.objects.count(), DailySignal.objects.count())
     assert counts == (40, 40, 40)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_with_the_same_correction_raise_the_revision_once():
+    source = make_source()
+    crowd = [replace(ENTRY, key=f"arxiv:2611.{number:05}") for number in range(1, 41)]
+    store(source, *crowd)
+    newer = [replace(entry, version=2, title="A better title") for entry in crowd]
+    assert at_once(*[lambda: store(source, *newer)] * 3) == []
+    assert set(Paper.objects.values_list("revision", flat=True)) == {2}
 
 
 @pytest.mark.django_db(transaction=True)

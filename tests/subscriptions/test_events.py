@@ -6,13 +6,23 @@ from typing import Any
 
 import pytest
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db.models import Q
 from django.utils import timezone
 
 from digests.models import Delivery
 from mailer.handoff import Accepted
 from subscriptions.events import apply_events, store_event
-from subscriptions.models import MailEvent, Notice, NoticeKind, Suppression, SuppressionReason
+from subscriptions.models import (
+    ConsentEvent,
+    MailEvent,
+    Notice,
+    NoticeKind,
+    Subscriber,
+    SubscriberState,
+    Suppression,
+    SuppressionReason,
+)
 from subscriptions.outgoing import OutgoingState, begin, claim, record
 from subscriptions.signals import mail_event_stored
 from tests.factories import make_delivery, make_edition, make_paper, make_subscriber
@@ -21,6 +31,7 @@ pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
 HAPPENED = dt.datetime(2026, 11, 23, 12, 5, tzinfo=dt.UTC)
 HARD: dict[str, Any] = {"event_type": EventType.BOUNCED, "reject_reason": RejectReason.BOUNCED}
+COMPLAINT: dict[str, Any] = {"event_type": EventType.COMPLAINED}
 
 _ids = itertools.count(1)
 
@@ -123,7 +134,7 @@ def test_ids_of_two_services_do_not_collide(delivery: Delivery):
     assert store_event(event, provider="Mailgun")
 
 
-@pytest.mark.parametrize("event_type", [EventType.OPENED, EventType.CLICKED, EventType.UNSUBSCRIBED, "unheard of"])
+@pytest.mark.parametrize("event_type", [EventType.OPENED, EventType.CLICKED, EventType.SUBSCRIBED, "unheard of"])
 def test_events_that_say_nothing_about_delivery_are_not_kept(delivery: Delivery, event_type: str):
     assert not tell(delivery, event_type)
     assert not MailEvent.objects.exists()
@@ -161,6 +172,37 @@ def test_one_bad_event_does_not_stop_the_others(delivery: Delivery):
         mail_event_stored.disconnect(break_at_first)
     assert state_of(delivery) == OutgoingState.DELIVERED
     assert MailEvent.objects.get(outgoing_id="bad").error == "RuntimeError: cannot be read"
+
+
+def test_without_our_id_a_mail_is_known_by_the_id_of_the_service(delivery: Delivery):
+    Delivery.objects.update(provider_message_id="their-id")
+    for metadata in ({}, None):
+        tell(delivery, message_id="their-id", metadata=metadata)
+    tell(None, EventType.BOUNCED, message_id="", metadata={})
+    assert apply() == 3
+    assert state_of(delivery) == OutgoingState.DELIVERED
+
+
+def test_our_id_counts_before_that_of_the_service(delivery: Delivery):
+    Delivery.objects.update(provider_message_id="their-id")
+    tell(delivery, message_id="their-id", metadata={"outgoing_id": "0" * 32})
+    apply()
+    assert state_of(delivery) == OutgoingState.ACCEPTED
+
+
+def test_an_event_at_which_the_workers_time_is_up_is_applied_the_next_time(delivery: Delivery):
+    def too_slow(sender: Any, **kwargs: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    tell(delivery)
+    mail_event_stored.connect(too_slow)
+    try:
+        with pytest.raises(SoftTimeLimitExceeded):
+            apply()
+    finally:
+        mail_event_stored.disconnect(too_slow)
+    assert apply() == 1
+    assert state_of(delivery) == OutgoingState.DELIVERED
 
 
 # --- in any order -----------------------------------------------------------------------------------------------------
@@ -223,6 +265,48 @@ def test_an_event_does_not_wait_for_ever(delivery: Delivery):
     assert state_of(delivery) == OutgoingState.HANDING_OVER
 
 
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [
+        ("unknown", "failed"),
+        ("accepted", "failed"),
+        ("deferred", "failed"),
+        ("delivered", "delivered"),
+        ("bounced", "bounced"),
+        ("complained", "complained"),
+        ("queued", "queued"),
+    ],
+)
+def test_what_the_service_could_not_send_has_failed(delivery: Delivery, state: str, after: str):
+    Delivery.objects.update(state=state)
+    tell(delivery, EventType.FAILED, description="The template cannot be rendered")
+    apply()
+    assert state_of(delivery) == after
+    assert ("cannot be rendered" in delivery.reason) == (after == "failed")
+
+
+# --- who left through the service's own door --------------------------------------------------------------------------
+
+
+def test_whoever_unsubscribes_at_the_mail_service_is_unsubscribed_here(delivery: Delivery):
+    tell(delivery, EventType.UNSUBSCRIBED)
+    tell(None, EventType.UNSUBSCRIBED)
+    tell(None, EventType.UNSUBSCRIBED, recipient=None)
+    assert apply() == 3
+    reader = Subscriber.objects.get()
+    assert (reader.state, reader.next_due_at) == (SubscriberState.UNSUBSCRIBED, None)
+    assert list(ConsentEvent.objects.values_list("kind", "how")) == [("unsubscribed", "mail service")]
+    assert state_of(delivery) == OutgoingState.ACCEPTED
+    assert suppressed() == []
+
+
+def test_an_unsubscribe_that_comes_late_does_not_undo_a_newer_yes(delivery: Delivery):
+    Subscriber.objects.update(confirmed_at=HAPPENED + dt.timedelta(minutes=1))
+    tell(delivery, EventType.UNSUBSCRIBED)
+    assert apply() == 1
+    assert Subscriber.objects.get().state == SubscriberState.ACTIVE
+
+
 # --- whom it makes us leave alone -------------------------------------------------------------------------------------
 
 
@@ -275,11 +359,14 @@ def test_a_complaint_suppresses_the_address_at_once(delivery: Delivery):
     assert suppressed() == [SuppressionReason.COMPLAINT]
 
 
-def test_the_first_reason_stays_and_nothing_is_suppressed_twice(delivery: Delivery):
-    tell(delivery, **HARD)
-    tell(delivery, EventType.COMPLAINED)
+@pytest.mark.parametrize("order", [(HARD, COMPLAINT), (COMPLAINT, HARD)], ids=["bounce first", "complaint first"])
+def test_a_complaint_outranks_a_bounce_and_nothing_is_suppressed_twice(
+    delivery: Delivery, order: tuple[dict[str, Any], ...]
+):
+    for values in order:
+        tell(delivery, **values)
     apply()
-    assert suppressed() == [SuppressionReason.HARD_BOUNCE]
+    assert suppressed() == [SuppressionReason.COMPLAINT]
 
 
 def test_a_hard_bounce_counts_even_where_the_mail_is_not_known():

@@ -22,6 +22,7 @@ from subscriptions.outgoing import (
     SENT_STATES,
     OutgoingState,
     begin,
+    bring_back,
     claim,
     claim_apart,
     due_ids,
@@ -303,6 +304,14 @@ def test_what_is_put_back_waits_and_keeps_its_attempts(delivery: Delivery):
     assert (row.state, row.attempt, row.worker_deaths, row.claim_token) == ("queued", 0, 0, "")
     assert row.not_before is not None
     assert dt.timedelta(minutes=4) < row.not_before - database_now() <= dt.timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("state", OutgoingState)
+def test_only_what_was_skipped_is_brought_back(delivery: Delivery, state: OutgoingState):
+    Delivery.objects.update(state=state, reason="because", claim_token="somebody", lease_until=Now())
+    assert bring_back(Delivery.objects.all()) == (state == OutgoingState.SKIPPED)
+    kept = Delivery.objects.get()
+    assert (kept.state, kept.reason) == ((OutgoingState.QUEUED, "") if state == "skipped" else (state, "because"))
 
 
 # --- killed: the worker stops between two steps, and the sweep follows ------------------------------------------------

@@ -1,17 +1,24 @@
 """Notices on their way: what they wait for, what stops them, and what a mail service that is down does to them."""
 
 import datetime as dt
+import logging
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
 from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
+from mailer.handoff import Accepted
+from subscriptions import notices, sending
 from subscriptions.models import Notice, NoticeKind, Subscriber, SubscriberState, SuppressionReason
 from subscriptions.notices import send_notices
-from subscriptions.outgoing import due_ids, sweep
+from subscriptions.outgoing import OutgoingState, begin, due_ids, record, sweep
 from subscriptions.suppression import suppress
 from subscriptions.tasks import tick
 from tests.factories import NOW, make_subscriber
@@ -136,3 +143,171 @@ def test_the_minute_rings_for_what_the_queue_forgot(asked: Subscriber, silent_be
     tick()
     assert silent_bell == [("subscriptions.tasks.send_notices", ([notice.pk],))]
     assert later.pk not in silent_bell[0][1][0]  # type: ignore[operator]
+
+
+# --- what changes, or breaks, on our own side -------------------------------------------------------------------------
+
+
+def while_it_is_made(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    """Something happens after the notice was claimed and before it is begun."""
+    render = notices.render
+
+    def act_and_render(*args: Any) -> Any:
+        act()
+        return render(*args)
+
+    monkeypatch.setattr(notices, "render", act_and_render)
+
+
+def asked_many(number: int) -> list[int]:
+    return [write(make_subscriber(state=SubscriberState.PENDING)).pk for _ in range(number)]
+
+
+def test_a_confirmation_whose_lease_ran_out_is_put_back_and_goes_out_later(
+    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
+):
+    notice = write(asked)
+    with monkeypatch.context() as patch:
+        while_it_is_made(patch, lambda: Notice.objects.update(lease_until=Now()))
+        assert send_notices([notice.pk], now=NOW) == 0
+    assert states() == [("queued", "It took longer than its lease.")]
+    Notice.objects.update(not_before=None)
+    assert send_notices([notice.pk], now=NOW) == 1
+
+
+def test_a_confirmation_that_another_worker_holds_by_now_is_left_to_it(
+    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
+):
+    notice = write(asked)
+    while_it_is_made(monkeypatch, lambda: Notice.objects.update(claim_token="somebody else"))
+    assert send_notices([notice.pk], now=NOW) == 0
+    assert states() == [("claimed", "")]
+    assert smtp.mails == []
+
+
+def test_a_confirmation_that_is_used_while_it_is_made_is_skipped_and_says_so(
+    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
+):
+    notice = write(asked)
+    while_it_is_made(monkeypatch, lambda: Subscriber.objects.update(state=SubscriberState.ACTIVE))
+    send_notices([notice.pk], now=NOW)
+    assert states() == [("skipped", "No longer wanted, or the address is suppressed.")]
+
+
+@pytest.mark.parametrize(("days_ago", "may_go"), [(29, False), (30, True)])
+def test_a_reader_cut_off_by_an_old_bounce_gets_the_confirmation_they_asked_for(
+    smtp: SmtpServer, days_ago: int, *, may_go: bool
+):
+    reader = make_subscriber()
+    bounced_at = NOW - dt.timedelta(days=days_ago)
+    suppress(address_hash=reader.address_hash, reason=SuppressionReason.HARD_BOUNCE, now=bounced_at)
+    write(reader)
+    assert send_notices(due_ids(Notice, limit=9), now=NOW) == may_go
+    assert len(smtp.mails) == may_go
+
+
+@pytest.mark.parametrize("error", [OperationalError("database is locked"), InterfaceError("connection is closed")])
+def test_a_database_error_in_one_row_stays_with_it_and_the_others_go_on(
+    smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+):
+    ids = asked_many(3)
+
+    def begin_but_one(row: Notice, **more: Any) -> bool:
+        if row.pk == ids[1]:
+            raise error
+        return begin(row, **more)
+
+    monkeypatch.setattr(notices, "begin", begin_but_one)
+    assert send_notices(ids, now=NOW) == 2
+    reason = f"Something went wrong: {error.__class__.__name__}."
+    assert states() == [("accepted", ""), ("queued", reason), ("accepted", "")]
+    assert Notice.objects.get(pk=ids[1]).worker_deaths == 0
+    assert [record.levelname for record in caplog.records if record.name == "subscriptions.sending"] == ["ERROR"]
+
+
+def test_an_outcome_is_recorded_again_until_the_database_answers(
+    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
+):
+    troubles = [OperationalError("gone"), InterfaceError("closed")]
+
+    def record_at_last(*args: Any) -> OutgoingState | None:
+        if troubles:
+            raise troubles.pop()
+        return record(*args)
+
+    monkeypatch.setattr(sending, "record", record_at_last)
+    monkeypatch.setattr(sending, "RECORD_AGAIN_AFTER", (0, 0))
+    assert send_notices([write(asked).pk], now=NOW) == 1
+    assert states() == [("accepted", "")]
+    assert len(smtp.mails) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_connection_that_broke_is_renewed_and_the_outcome_is_recorded(
+    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
+):
+    def break_then_send(*args: Any, **more: Any) -> Accepted:
+        # What a restart of the database server does to a connection: the driver's own object is of no more use.
+        database.connection.close()
+        return Accepted("smtp")
+
+    monkeypatch.setattr(notices, "hand_off", break_then_send)
+    monkeypatch.setattr(sending, "RECORD_AGAIN_AFTER", (0,))
+    assert send_notices([write(asked).pk], now=NOW) == 1
+    assert states() == [("accepted", "")]
+
+
+def test_an_outcome_that_cannot_be_recorded_is_unknown_in_the_end_and_sent_by_nobody(
+    smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+):
+    ids = asked_many(2)
+
+    def never(row: Notice, outcome: object) -> OutgoingState | None:
+        if row.pk == ids[0]:
+            raise OperationalError("gone")
+        return record(row, Accepted("smtp"))
+
+    monkeypatch.setattr(sending, "record", never)
+    monkeypatch.setattr(sending, "RECORD_AGAIN_AFTER", (0,))
+    assert send_notices(ids, now=NOW) == 1
+    assert [state for state, _ in states()] == ["handing_over", "accepted"]
+    Notice.objects.filter(pk=ids[0]).update(lease_until=Now())
+    assert sweep(Notice)["unknown"] == 1
+    assert due_ids(Notice, limit=9) == []
+
+
+def test_a_worker_whose_time_is_up_while_a_mail_is_made_gives_back_what_it_has_not_come_to(
+    smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    ids = asked_many(3)
+
+    def too_slow() -> None:
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        while_it_is_made(patch, too_slow)
+        assert send_notices(ids, now=NOW) == 0
+    waits = ("queued", "The worker's time was up.")
+    assert states() == [("claimed", ""), waits, waits]
+    assert due_ids(Notice, limit=9) == ids[1:]
+    # The one in hand is counted as one that a worker died over.
+    Notice.objects.filter(pk=ids[0]).update(lease_until=Now())
+    sweep(Notice)
+    assert list(Notice.objects.order_by("id").values_list("worker_deaths", flat=True)) == [1, 0, 0]
+    assert send_notices(ids, now=NOW) == 3
+
+
+def test_a_worker_whose_time_is_up_during_a_hand_off_leaves_that_one_unknown(
+    smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+):
+    ids = asked_many(2)
+
+    def too_slow(*args: Any, **more: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr("smtplib.SMTP.sendmail", too_slow)
+    assert send_notices(ids, now=NOW) == 0
+    assert [state for state, _ in states()] == ["handing_over", "queued"]
+    Notice.objects.filter(pk=ids[0]).update(lease_until=Now())
+    sweep(Notice)
+    assert [state for state, _ in states()] == ["unknown", "queued"]

@@ -16,15 +16,18 @@ from subscriptions.models import (
     Suppression,
     SuppressionReason,
 )
+from subscriptions.outgoing import OutgoingState
 from subscriptions.signup import (
     ConfirmResult,
     UnsubscribeResult,
+    awaits_yes,
     change_preferences,
     confirm_subscription,
+    forget_unconfirmed,
     request_subscription,
     unsubscribe,
 )
-from tests.factories import NOW, make_edition, make_paper, make_subscriber
+from tests.factories import NOW, make_delivery, make_edition, make_paper, make_subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 ADDRESS = "ada@example.org"
@@ -79,7 +82,7 @@ def test_confirming_makes_a_reader_who_is_due_at_once():
 def test_without_an_edition_a_new_reader_stays_due_until_there_is_one():
     ask()
     reader = Subscriber.objects.get()
-    confirm_subscription(public_id=reader.public_id, now=NOW)
+    assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.CONFIRMED_FOR_LATER
     reader.refresh_from_db()
     assert reader.next_due_at == NOW
     assert not Delivery.objects.exists()
@@ -149,7 +152,7 @@ def test_somebody_who_left_may_come_back_with_new_choices_but_only_by_confirming
     ask(topics=("vision",))
     reader.refresh_from_db()
     assert (reader.state, reader.next_due_at) == (SubscriberState.PENDING, None)
-    assert confirm_subscription(public_id=reader.public_id, now=NOW + DAY) is ConfirmResult.CONFIRMED
+    assert confirm_subscription(public_id=reader.public_id, now=NOW + DAY) is ConfirmResult.CONFIRMED_FOR_LATER
     assert list(reader.topics.values_list("slug", flat=True)) == ["vision"]
 
 
@@ -187,3 +190,104 @@ def test_a_topic_that_was_switched_off_cannot_be_chosen():
     Topic.objects.filter(slug="vision").update(is_active=False)
     ask(topics=("vision", "language"))
     assert list(Subscriber.objects.get().topics.values_list("slug", flat=True)) == ["language"]
+
+
+# --- what was never sent keeps nobody out -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [OutgoingState.FAILED, OutgoingState.SKIPPED])
+def test_confirmations_that_were_never_sent_count_for_nothing(state: OutgoingState):
+    for number in range(5):
+        assert ask(now=NOW + number * dt.timedelta(minutes=1)) is not None
+        Notice.objects.update(state=state)
+
+
+@pytest.mark.parametrize("state", [OutgoingState.ACCEPTED, OutgoingState.UNKNOWN, OutgoingState.BOUNCED])
+def test_confirmations_that_may_have_come_do_count(state: OutgoingState):
+    for number in range(3):
+        assert ask(now=NOW + number * 2 * DAY) is not None
+        Notice.objects.update(state=state)
+    assert ask(now=NOW + 6 * DAY) is None
+
+
+def test_whoever_was_forgotten_may_ask_again_a_month_later():
+    for number in range(3):
+        ask(now=NOW + number * 2 * DAY)
+    Notice.objects.update(state=OutgoingState.ACCEPTED)
+    Subscriber.objects.update(created_at=NOW)
+    assert ask(now=NOW + 20 * DAY) is None
+    later = NOW + 35 * DAY
+    assert forget_unconfirmed(now=later) == 1
+    assert ask(now=later) is not None
+
+
+# --- a reader whom no mail reaches ------------------------------------------------------------------------------------
+
+
+def cut_off(reason: SuppressionReason = SuppressionReason.HARD_BOUNCE, *, days_ago: int = 60) -> Subscriber:
+    reader = make_subscriber(email=ADDRESS, topics=["language"])
+    Suppression.objects.create(address_hash=reader.address_hash, reason=reason, at=NOW - days_ago * DAY)
+    return reader
+
+
+def test_a_reader_cut_off_by_an_old_bounce_is_asked_anew_and_their_yes_lifts_it():
+    edition = make_edition([make_paper()])
+    reader = cut_off()
+    ask(topics=("vision",), zone="Asia/Tokyo")
+    assert Notice.objects.get().kind == NoticeKind.CONFIRMATION
+    reader.refresh_from_db()
+    assert (reader.state, reader.zone) == (SubscriberState.ACTIVE, "UTC")
+    assert list(reader.topics.values_list("slug", flat=True)) == ["language"]
+
+    assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.CONFIRMED
+    assert not Suppression.objects.exists()
+    assert Delivery.objects.get().edition == edition
+    assert consents() == [("requested", "form"), ("confirmed", "mail link")]
+    before = everything()
+    assert confirm_subscription(public_id=reader.public_id, now=NOW + DAY) is ConfirmResult.ALREADY_CONFIRMED
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "days_ago"),
+    [(SuppressionReason.HARD_BOUNCE, 29), (SuppressionReason.COMPLAINT, 400), (SuppressionReason.MANUAL, 400)],
+)
+def test_other_suppressions_of_a_reader_are_lifted_by_no_link(reason: SuppressionReason, days_ago: int):
+    reader = cut_off(reason, days_ago=days_ago)
+    ask()
+    assert Notice.objects.get().kind == NoticeKind.ALREADY_SUBSCRIBED
+    assert not awaits_yes(reader, now=NOW)
+    assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.ALREADY_CONFIRMED
+    assert Suppression.objects.exists()
+
+
+# --- coming back ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "comes_back"),
+    [
+        ("The reader is unsubscribed.", True),
+        ("The reader is pending.", True),
+        ("The address is suppressed.", True),
+        ("Nothing to say: every paper of the edition was sent before.", False),
+    ],
+)
+def test_a_digest_that_was_skipped_because_its_reader_had_left_comes_when_they_are_back(
+    reason: str, *, comes_back: bool
+):
+    reader = make_subscriber(email=ADDRESS, state=SubscriberState.PENDING)
+    make_delivery(edition=make_edition([make_paper()]), subscriber=reader, state=OutgoingState.SKIPPED, reason=reason)
+    result = confirm_subscription(public_id=reader.public_id, now=NOW)
+    reader.refresh_from_db()
+    assert (result is ConfirmResult.CONFIRMED) == comes_back
+    assert Delivery.objects.get().state == (OutgoingState.QUEUED if comes_back else OutgoingState.SKIPPED)
+    assert reader.next_due_at == (dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC) if comes_back else NOW)
+
+
+@pytest.mark.parametrize("state", [OutgoingState.ACCEPTED, OutgoingState.UNKNOWN, OutgoingState.FAILED])
+def test_nothing_is_promised_where_the_digest_of_the_day_came_before(state: OutgoingState):
+    reader = make_subscriber(state=SubscriberState.PENDING)
+    make_delivery(edition=make_edition([make_paper()]), subscriber=reader, state=state)
+    assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.CONFIRMED_FOR_LATER
+    assert Delivery.objects.get().state == state

@@ -1,6 +1,7 @@
 """The reader's pages, over HTTP: what they answer, what they never do, and what a mail program may do without one."""
 
 import datetime as dt
+import io
 import logging
 import re
 from typing import Any
@@ -15,7 +16,15 @@ from pytest_django import Settings
 from config.celery import app as celery_app
 from digests.models import Delivery
 from mailer.outbox import list_mails
-from subscriptions.models import ConsentEvent, Notice, Subscriber, SubscriberState
+from subscriptions.log_filter import WithoutTokens
+from subscriptions.models import (
+    ConsentEvent,
+    Notice,
+    Subscriber,
+    SubscriberState,
+    Suppression,
+    SuppressionReason,
+)
 from subscriptions.outgoing import OutgoingState
 from subscriptions.tasks import send_notices, tick
 from subscriptions.tokens import Purpose, make_token
@@ -60,8 +69,13 @@ def test_the_answer_is_the_same_whoever_has_the_address(client: Client):
     make_subscriber(email="active@example.org")
     make_subscriber(email="left@example.org", state=SubscriberState.UNSUBSCRIBED)
     make_subscriber(email="pending@example.org", state=SubscriberState.PENDING)
+    bounced_at = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
+    for name in ("bounced", "complained"):
+        reader = make_subscriber(email=f"{name}@example.org")
+        reason = SuppressionReason.HARD_BOUNCE if name == "bounced" else SuppressionReason.COMPLAINT
+        Suppression.objects.create(address_hash=reader.address_hash, reason=reason, at=bounced_at)
     answers = set()
-    for name in ("active", "left", "pending", "unknown", "active"):
+    for name in ("active", "left", "pending", "unknown", "bounced", "complained", "active"):
         response = client.post(SUBSCRIBE, {"email": f"{name}@example.org"}, follow=True)
         answers.add((response.status_code, tuple(response.redirect_chain), response.content))
     assert len(answers) == 1
@@ -158,7 +172,7 @@ def test_pressing_the_button_subscribes_and_a_second_time_changes_nothing(
     make_edition([make_paper()], date=dt.datetime.now(dt.UTC).date())
     reader = make_subscriber(state=SubscriberState.PENDING, confirmed_at=None, next_due_at=None)
     with django_capture_on_commit_callbacks(execute=True):
-        assert "Welcome" in words(client.post(page_of(Purpose.CONFIRM, reader)))
+        assert "your first papers are on their way to you now" in words(client.post(page_of(Purpose.CONFIRM, reader)))
     assert silent_bell == [("digests.tasks.send_deliveries", ([Delivery.objects.get().pk],))]
     before = everything()
     with django_capture_on_commit_callbacks(execute=True):
@@ -167,6 +181,25 @@ def test_pressing_the_button_subscribes_and_a_second_time_changes_nothing(
     assert "You have already confirmed" in words(again)
     assert everything() == before
     assert len(silent_bell) == 1
+
+
+def test_where_there_is_nothing_to_send_yet_the_page_promises_no_more_than_that(client: Client):
+    reader = make_subscriber(state=SubscriberState.PENDING)
+    said = words(client.post(page_of(Purpose.CONFIRM, reader)))
+    assert "Welcome You are subscribed. Your first papers come with the next edition." in said
+    assert "on their way" not in said
+
+
+def test_a_reader_cut_off_by_an_old_bounce_is_shown_the_button_and_it_works(client: Client):
+    reader = make_subscriber()
+    bounced_at = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
+    Suppression.objects.create(address_hash=reader.address_hash, reason=SuppressionReason.HARD_BOUNCE, at=bounced_at)
+    path = page_of(Purpose.CONFIRM, reader)
+    assert "Yes, send me papers" in words(client.get(path))
+    assert Suppression.objects.exists()
+    assert "Welcome" in words(client.post(path))
+    assert not Suppression.objects.exists()
+    assert "You have already confirmed" in words(client.get(path))
 
 
 def test_pressing_unsubscribe_ends_it_and_a_second_time_changes_nothing(client: Client):
@@ -214,9 +247,7 @@ def test_a_forged_link_says_so_writes_nothing_and_is_logged_once(
     assert response.status_code == 404
     assert "This link is not complete" in words(response)
     assert everything() == before
-    assert [record.message for record in caplog.records if record.name.startswith("subscriptions")] == [
-        f"a {purpose} link was not valid"
-    ]
+    assert [record.message for record in caplog.records] == [f"a {purpose} link was not valid"]
 
 
 def test_an_expired_confirmation_says_so_and_subscribes_nobody(client: Client):
@@ -330,3 +361,53 @@ def test_links_are_not_handed_on_to_other_sites(client: Client):
     response = client.get(page_of(Purpose.MANAGE, make_subscriber()))
     assert response["Referrer-Policy"] == "same-origin"
     assert 'content="noindex"' in response.content.decode()
+
+
+# --- what the log holds ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the handler of the settings writes, as it stands in the container's log."""
+    (handler,) = [handler for handler in logging.getLogger().handlers if handler.get_name() == "stderr"]
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    monkeypatch.setattr(handler, "stream", written)
+    return written
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_no_line_of_the_log_holds_a_link_that_works(log: io.StringIO, purpose: Purpose):
+    reader = make_subscriber(state=SubscriberState.PENDING)
+    path = page_of(purpose, reader)
+    token = make_token(purpose, reader.public_id)
+    stranger = Client(enforce_csrf_checks=True)
+    assert stranger.put(path).status_code in {403, 405}
+    assert stranger.post(f"{path}more/").status_code in {403, 404}
+    stranger.post(path, {"max_papers": "99"})
+    logging.getLogger("django.request").warning("Not Found: %(path)s", {"path": f"http://testserver{path}?a=b"})
+    lines = log.getvalue()
+    assert f"/{purpose}/…/" in lines
+    assert token not in lines
+    assert reader.public_id not in lines
+
+
+def test_a_record_whose_words_do_not_fit_does_not_break_what_is_logged():
+    bad = logging.makeLogRecord({"msg": "%d", "args": ("/manage/1token/",)})
+    assert WithoutTokens().filter(bad)
+
+
+def test_each_refusal_has_one_line_in_the_log_and_it_is_ours(client: Client, caplog: pytest.LogCaptureFixture):
+    reader = make_subscriber()
+    gone = make_subscriber()
+    path = page_of(Purpose.MANAGE, gone)
+    gone.delete()
+    with caplog.at_level(logging.INFO):
+        assert client.post(page_of(Purpose.MANAGE, reader), {"max_papers": "99"}).status_code == 422
+        assert client.post(SUBSCRIBE, {"email": "ada"}).status_code == 422
+        assert client.get(path).status_code == 410
+    assert [record.message for record in caplog.records] == [
+        "a change of preferences was refused: max_papers",
+        "a sign-up was refused: email is not valid",
+        "a manage link of somebody who was erased",
+    ]

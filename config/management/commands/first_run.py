@@ -27,4 +27,4 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        first_loop(sample_url=options["sample_url"], now=timezone.now(), say=self.stdout.write)
+        first_loop(sample_url=options["sample_url"], clock=timezone.now, say=self.stdout.write)

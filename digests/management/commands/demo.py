@@ -1,24 +1,25 @@
 """`manage.py demo`, which is `make demo`: the whole loop once, without servers."""
 
-import json
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from digests.demo import DemoReport, Document, day_of, run_demo, understood
 from papers.entries import FeedRefusedError
 from papers.feeds import KINDS
 from papers.fetching import FetchPolicy, fetch
+from papers.management.answering import AnsweringCommand
 from papers.sample.server import SAMPLE_PATHS, serve_sample
 from subscriptions.models import Subscriber
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     """The doorway of `digests.demo`."""
 
     help = (
@@ -31,9 +32,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--feed", type=Path, help="A document to take in, from a file.")
         parser.add_argument("--kind", choices=KINDS, help="What kind of document it is.")
-        parser.add_argument("--json", action="store_true", help="Print one JSON object on standard output.")
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: Mapping[str, Any]) -> None:
         if settings.PRODUCTION or settings.EMAIL_PROVIDER != "outbox":
             raise CommandError("The demo runs with the local mailbox and SQLite only.", returncode=2)
         call_command("migrate", verbosity=0, interactive=False)
@@ -44,10 +45,8 @@ class Command(BaseCommand):
             report = run_demo(documents, day=day_of(documents))
         except FeedRefusedError as error:
             raise CommandError(str(error), returncode=2) from error
-        if options["json"]:
-            self.stdout.write(_as_json(report))
-        else:
-            self.stdout.write(_as_table(report))
+        self.answer = {"today": str(report.day), **dict(report.rows), "files": [str(path) for path in report.files]}
+        self.say(options, _as_table(report))
         if refused := [visit.error for visit in report.visits if not understood(visit)]:
             raise CommandError("; ".join(refused), returncode=2)
 
@@ -78,7 +77,3 @@ def _as_table(report: DemoReport) -> str:
     width = max(len(name) for name, _ in rows)
     lines = [f"  {name:<{width}}  {value}" for name, value in rows]
     return "\n".join(["", *lines, "", *(f"  wrote {path}" for path in report.files), ""])
-
-
-def _as_json(report: DemoReport) -> str:
-    return json.dumps({"today": str(report.day), **dict(report.rows), "files": [str(path) for path in report.files]})

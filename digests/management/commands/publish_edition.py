@@ -1,25 +1,26 @@
 """`manage.py publish_edition`: publish an edition now."""
 
 import datetime as dt
-import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from digests.editions import next_date, open_date, publish_now
+from papers.management.answering import AnsweringCommand
 
 
 def iso_date(text: str) -> dt.date:
-    """A date on the command line."""
+    """A date on the command line. Raises CommandError where it is none."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no date. Write it like 2026-11-23.") from error
+        raise CommandError(f"{text!r} is no date. Write it like 2026-11-23.", returncode=2) from error
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     """The doorway of `digests.editions.publish_now`."""
 
     help = (
@@ -31,27 +32,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--date",
-            type=iso_date,
             help="The edition's day, like 2026-11-23. Default: today, or once that is out, the next.",
         )
-        parser.add_argument("--json", action="store_true", help="Print one JSON object on standard output.")
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: Mapping[str, Any]) -> None:
         now = timezone.now()
-        date = options["date"] or next_date(now)
+        date = iso_date(options["date"]) if options["date"] else next_date(now)
         if date > open_date(now):
             raise CommandError(f"{date} has not come yet.", returncode=2)
         published = publish_now(date=date, now=now)
         edition = published.edition
         papers = edition.entries.count() if edition else 0
-        if options["json"]:
-            state = edition.state if edition else None
-            self.stdout.write(
-                json.dumps({"date": str(date), "state": state, "papers": papers, "reason": published.reason})
-            )
-        elif edition:
-            self.stdout.write(
-                f"The edition of {date} is {edition.state}, with {papers} papers. {published.reason}".strip()
-            )
-        else:
-            self.stdout.write(published.reason)
+        state = edition.state if edition else None
+        self.answer = {"date": str(date), "state": state, "papers": papers, "reason": published.reason}
+        facts = f"The edition of {date} is {state}, with {papers} papers. " if edition else ""
+        self.say(options, f"{facts}{published.reason}".strip())

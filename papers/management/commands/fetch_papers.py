@@ -1,22 +1,23 @@
 """`manage.py fetch_papers`: visit the sources, or read a document from a file."""
 
-import json
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from papers.feeds import KINDS
 from papers.ingest import Visit, take_document, visit_source
+from papers.management.answering import AnsweringCommand
 from papers.models import FetchStatus, Source, SourceState
 
 UNDERSTOOD = {FetchStatus.STORED, FetchStatus.NOT_MODIFIED}
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     """The doorway of `papers.ingest`."""
 
     help = (
@@ -30,18 +31,16 @@ class Command(BaseCommand):
         parser.add_argument("--source", metavar="SLUG", help="Visit this source alone.")
         parser.add_argument("--from-file", metavar="PATH", type=Path, help="Read this document instead of fetching.")
         parser.add_argument("--kind", choices=KINDS, help="What kind of document the file is.")
-        parser.add_argument("--json", action="store_true", help="Print one JSON object on standard output.")
+        super().add_arguments(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, options: Mapping[str, Any]) -> None:
         if options["from_file"]:
             visits = [self._read_file(options["from_file"], options["kind"])]
         else:
             visits = [visit_source(source_id=source.pk, now=timezone.now()) for source in _sources(options["source"])]
-        if options["json"]:
-            self.stdout.write(json.dumps(_summary(visits)))
-        else:
-            for visit in visits:
-                self.stdout.write(_sentence(visit))
+        self.answer = _summary(visits)
+        for visit in visits:
+            self.say(options, _sentence(visit))
         failed = [visit.error for visit in visits if visit.status not in UNDERSTOOD]
         if failed:
             raise CommandError("; ".join(failed), returncode=2)

@@ -1,0 +1,106 @@
+"""Keeping the stored topics of papers in line with the topics' rules."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from papers.models import Paper, Topic
+from papers.topics import TopicRule, match_topics
+
+_CHUNK = 500
+# How far back a topic whose rule was changed looks: no edition takes an older paper.
+RECENT_DAYS = 30
+_LINK = Paper.topics.through
+
+
+@dataclass
+class TopicMatcher:
+    """The rules of topics, remembering what each text fits: made before a transaction, used again inside it."""
+
+    rules: tuple[TopicRule, ...]
+    _slugs: dict[tuple[str, str, tuple[str, ...]], list[str]] = field(default_factory=dict)
+
+    def match(self, *, title: str, abstract: str, categories: Sequence[str]) -> list[str]:
+        """The slugs of the topics that this text fits."""
+        asked = (title, abstract, tuple(categories))
+        if asked not in self._slugs:
+            self._slugs[asked] = match_topics(title=title, abstract=abstract, categories=categories, rules=self.rules)
+        return self._slugs[asked]
+
+
+def current_matcher() -> TopicMatcher:
+    """A matcher by the topics that are active now."""
+    return _matcher_of(Topic.objects.active())
+
+
+def rematch_topics(paper_ids: Iterable[int], *, matcher: TopicMatcher | None = None) -> None:
+    """Bring the stored topics of these papers in line with the topics as they are now.
+
+    A `matcher` made before spares the work for the texts it has seen, where the rules are still the same.
+    """
+    topics = list(Topic.objects.active())
+    id_of = {topic.slug: topic.pk for topic in topics}
+    current = _matcher_of(topics)
+    if matcher is None or matcher.rules != current.rules:
+        matcher = current
+    for ids in _chunks(paper_ids):
+        should: set[tuple[int, int]] = set()
+        for row in _texts(ids):
+            slugs = matcher.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
+            should |= {(row["id"], id_of[slug]) for slug in slugs}
+        held = set(_LINK.objects.filter(paper_id__in=ids).values_list("paper_id", "topic_id"))
+        _write_links(should - held)
+        for paper_id, topic_id in sorted(held - should):
+            _LINK.objects.filter(paper_id=paper_id, topic_id=topic_id).delete()
+
+
+def rematch_topic(*, topic_id: int, now: dt.datetime, dry_run: bool = False) -> tuple[int, int]:
+    """Give one topic the recent papers that its rule fits now, and take away the others; an inactive one fits none.
+
+    Returns how many came and how many went. Each chunk is a short transaction of its own, and matched before it
+    begins. Safe to run twice; a topic that is gone has nothing to do.
+    """
+    topic = Topic.objects.filter(pk=topic_id).first()
+    if topic is None:
+        return 0, 0
+    rules = [topic.rule()] if topic.is_active else []
+    since = now.date() - dt.timedelta(days=RECENT_DAYS)
+    came = went = 0
+    for ids in _chunks(Paper.objects.filter(announced_date__gte=since).values_list("id", flat=True)):
+        should = {row["id"] for row in _texts(ids) if rules and _fits(row, rules)}
+        links = _LINK.objects.filter(topic_id=topic_id, paper_id__in=ids)
+        held = set(links.values_list("paper_id", flat=True))
+        came, went = came + len(should - held), went + len(held - should)
+        if dry_run or should == held:
+            continue
+        with transaction.atomic():
+            _write_links((paper_id, topic_id) for paper_id in should - held)
+            links.filter(paper_id__in=held - should).delete()
+    return came, went
+
+
+def _matcher_of(topics: Iterable[Topic]) -> TopicMatcher:
+    return TopicMatcher(tuple(topic.rule() for topic in topics))
+
+
+def _chunks(paper_ids: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(set(paper_ids))
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+
+
+def _texts(paper_ids: list[int]) -> Iterable[Mapping[str, Any]]:
+    return Paper.objects.filter(id__in=paper_ids).values("id", "title", "abstract", "categories")
+
+
+def _fits(row: Mapping[str, Any], rules: list[TopicRule]) -> bool:
+    found = match_topics(title=row["title"], abstract=row["abstract"], categories=row["categories"], rules=rules)
+    return bool(found)
+
+
+def _write_links(links: Iterable[tuple[int, int]]) -> None:
+    # In the order of the ids, so that two who write the same links do not wait for each other.
+    rows = [_LINK(paper_id=paper_id, topic_id=topic_id) for paper_id, topic_id in sorted(links)]
+    _LINK.objects.bulk_create(rows, ignore_conflicts=True)
