@@ -38,7 +38,7 @@ class EditionPaperInline(admin.TabularInline[EditionPaper, Edition]):
     """What the curator decided on, and the best of the rest. Others are found under «edition papers»."""
 
     model = EditionPaper
-    fields = ["choice", "position", "paper", "announced", "upvotes", "note"]
+    fields = ["paper", "choice", "position", "note", "upvotes", "announced"]
     readonly_fields = ["paper", "announced", "upvotes"]
     extra = 0
     can_delete = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from digests.markdown import to_inline_html, to_text
 from digests.models import EditionPaper
 from papers.models import Announcement, Paper
 
@@ -34,7 +35,8 @@ class Card:
     project_link: str
     upvotes: int | None
     is_pick: bool = False
-    note: str = ""
+    note_html: str = ""
+    note_text: str = ""
     is_sample: bool = False
 
 
@@ -70,7 +72,8 @@ def make_card(paper: Paper, *, entry: EditionPaper | None = None, is_sample: boo
         project_link=paper.project_link,
         upvotes=paper.upvotes,
         is_pick=entry is not None and entry.choice == "pick",
-        note=entry.note if entry else "",
+        note_html=to_inline_html(entry.note) if entry else "",
+        note_text=to_text(entry.note) if entry else "",
         is_sample=is_sample,
     )
 

@@ -97,7 +97,8 @@ def _tell_fetched(report: DemoReport) -> None:
 
 def _tell_edition(report: DemoReport, edition: Edition) -> None:
     count = EditionPaper.objects.filter(edition=edition).count()
-    report.rows.append(("edition", f"{edition.date}, {edition.state}, {count} papers"))
+    note = "new and cross-listed ones of the last week"
+    report.rows.append(("edition", f"{edition.date}, {edition.state}, {count} papers: {note}"))
 
 
 def _send(report: DemoReport, edition: Edition, *, now: dt.datetime) -> None:

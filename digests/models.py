@@ -41,8 +41,10 @@ class Edition(models.Model):
     intro = models.TextField(
         blank=True, help_text="A few words to all readers. **bold**, *italic* and [links](…) work."
     )
-    cutoff_at = models.DateTimeField(help_text="When it publishes itself; papers first seen later go into the next.")
-    published_at = models.DateTimeField(null=True, blank=True)
+    cutoff_at = models.DateTimeField(
+        "cut-off", help_text="When it publishes itself; papers first seen later go into the next."
+    )
+    published_at = models.DateTimeField("published", null=True, blank=True)
     revision = models.PositiveIntegerField(
         default=1, editable=False, help_text="Grows with each change after publishing."
     )
@@ -72,7 +74,11 @@ class EditionPaper(models.Model):
     paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="edition_entries")
     choice = models.CharField(max_length=10, choices=Choice, default=Choice.CANDIDATE)
     position = models.PositiveSmallIntegerField(default=0, help_text="Order among the picks; the lowest comes first.")
-    note = models.CharField(max_length=500, blank=True, help_text="Why you picked it: shown above the paper.")
+    note = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Why you picked it: shown above the paper. **bold**, *italic* and [links](…) work.",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["edition", "paper"], name="edition_paper_once")]

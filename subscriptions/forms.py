@@ -22,7 +22,10 @@ class TopicsField(forms.ModelMultipleChoiceField[Topic]):
             to_field_name="slug",
             required=False,
             widget=forms.CheckboxSelectMultiple,
-            error_messages={"invalid_choice": "There is no topic called “%(value)s”."},
+            error_messages={
+                "invalid_choice": "One of these topics does not exist. Please choose among those shown.",
+                "invalid_list": "Please choose among the topics shown.",
+            },
             **kwargs,
         )
 
@@ -41,6 +44,13 @@ class TopicChoices:
         return list(groups.items())
 
 
+class ZoneField(forms.CharField):
+    """A time zone, as the browser names it. Nobody typed it, so whatever is none counts as not given."""
+
+    def clean(self, value: Any) -> str:
+        return value if isinstance(value, str) and is_zone(value) else ""
+
+
 class SubscribeForm(TopicChoices, forms.Form):
     """The sign-up. Only the address is required."""
 
@@ -48,10 +58,13 @@ class SubscribeForm(TopicChoices, forms.Form):
         label="Your mail address",
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "you@example.org"}),
-        error_messages={"required": "Please give the address the papers should go to."},
+        error_messages={
+            "required": "Please give the address the papers should go to.",
+            "max_length": "This address is too long to be mailed to.",
+        },
     )
     topics = TopicsField(label="Topics")
-    zone = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    zone = ZoneField(required=False, widget=forms.HiddenInput)
     # People never see this field; programs that fill in everything do.
     website = forms.CharField(
         required=False,
@@ -65,10 +78,6 @@ class SubscribeForm(TopicChoices, forms.Form):
         except InvalidAddressError as error:
             raise forms.ValidationError(str(error)) from error
 
-    def clean_zone(self) -> str:
-        zone = str(self.cleaned_data["zone"])
-        return zone if is_zone(zone) else ""
-
     @property
     def is_trap_sprung(self) -> bool:
         """Whether a program filled in the field that people do not see."""
@@ -79,4 +88,11 @@ class PreferencesForm(TopicChoices, forms.Form):
     """What a reader may change on the manage page."""
 
     topics = TopicsField(label="Topics")
-    max_papers = forms.IntegerField(label="Papers in a mail, at most", min_value=1, max_value=MAX_PAPERS)
+    max_papers = forms.IntegerField(
+        label="Papers in a mail, at most",
+        min_value=1,
+        max_value=MAX_PAPERS,
+        error_messages=dict.fromkeys(
+            ["required", "invalid", "min_value", "max_value"], f"Please give a whole number from 1 to {MAX_PAPERS}."
+        ),
+    )

@@ -62,15 +62,19 @@ def request_subscription(
     subscriber, created = Subscriber.objects.select_for_update().get_or_create(
         email=address, defaults={"address_hash": hash_address(address), "zone": zone}
     )
-    if subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
-        if not awaits_yes(subscriber, now=now):
-            return _write_notice(subscriber, NoticeKind.ALREADY_SUBSCRIBED, now=now)
-    else:
+    is_reader = subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
+    if is_reader and not awaits_yes(subscriber, now=now):
+        return _write_notice(subscriber, NoticeKind.ALREADY_SUBSCRIBED, now=now)
+    notice_id = _write_notice(subscriber, NoticeKind.CONFIRMATION, now=now)
+    # What was chosen at the form goes with a mail that asks about it: without one, nobody could have said yes to it.
+    if notice_id is None:
+        return None
+    if subscriber.state != SubscriberState.ACTIVE:
         if not created:
             Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.PENDING, zone=zone)
         set_topics(subscriber, topic_slugs)
     record_consent(subscriber, ConsentKind.REQUESTED, how=how, now=now)
-    return _write_notice(subscriber, NoticeKind.CONFIRMATION, now=now)
+    return notice_id
 
 
 @transaction.atomic

@@ -58,3 +58,12 @@ def plain_static_files(settings: Settings) -> None:
     settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
     backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that empty the tables stay together, behind all others: these find what the migrations put there."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        empties = marker is not None and marker.kwargs.get("transaction")
+        if empties or {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("empties-the-tables"))

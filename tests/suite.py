@@ -16,7 +16,7 @@ from tests.find_browser import WHAT_TO_DO, find_browser, install_browser
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Two processes: the suite is made for the two cores of a small machine.
-PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.not_run", "-n", "2", "--dist", "worksteal")
+PYTEST = (sys.executable, "-m", "pytest", "-p", "tests.not_run", "-n", "2", "--dist", "loadgroup")
 # What the shell of whoever runs the tests may hold, and would turn the tests into something else.
 NOT_FOR_TESTS = ("DATABASE_URL", "REDIS_URL", "SITE_URL", "EMAIL_PROVIDER", "FETCH_ALLOW", "PYTEST_ADDOPTS")
 
@@ -31,7 +31,7 @@ def tests_env() -> dict[str, str]:
 def run_fast() -> int:
     """Unit and service tests on SQLite only."""
     return subprocess.run(
-        [*PYTEST, "-m", "not worker and not browser"], env=tests_env(), cwd=REPOSITORY, check=False
+        [*PYTEST, "-m", "not worker and not browser and not slow"], env=tests_env(), cwd=REPOSITORY, check=False
     ).returncode
 
 

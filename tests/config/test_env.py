@@ -132,6 +132,7 @@ PRODUCTION = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "message"),
     [

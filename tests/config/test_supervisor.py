@@ -70,6 +70,7 @@ def test_a_program_that_dies_is_started_again_and_the_owner_is_told(
     assert not any(is_group_alive(pid) for pid in pids_in(pids))
 
 
+@pytest.mark.slow
 def test_a_program_that_keeps_dying_stops_everything_and_shows_the_end_of_its_log(
     new_supervisor: Callable[[], Supervisor], told: list[str], tmp_path: Path
 ):
@@ -83,6 +84,7 @@ def test_a_program_that_keeps_dying_stops_everything_and_shows_the_end_of_its_lo
     assert not any(is_group_alive(pid) for pid in pids_in(pids))
 
 
+@pytest.mark.slow
 def test_the_children_of_a_program_end_with_it(new_supervisor: Callable[[], Supervisor], tmp_path: Path):
     pids = tmp_path / "pids"
     with new_supervisor() as supervisor:
@@ -93,6 +95,7 @@ def test_the_children_of_a_program_end_with_it(new_supervisor: Callable[[], Supe
     assert not is_group_alive(leader)
 
 
+@pytest.mark.slow
 def test_a_program_that_does_not_listen_is_killed_after_the_grace():
     with subprocess.Popen([*PYTHON, STUBBORN], start_new_session=True, stdout=subprocess.PIPE) as stubborn:
         assert stubborn.stdout
@@ -148,6 +151,7 @@ def test_a_long_log_is_put_aside_at_the_next_start(
         assert log.read_text() == ""
 
 
+@pytest.mark.slow
 def test_when_the_supervisor_is_killed_its_guard_ends_the_programs_and_removes_the_folder(tmp_path: Path):
     folder, pids = tmp_path / "folder", tmp_path / "pids"
     folder.mkdir()

@@ -423,6 +423,7 @@ def kind_of(name: str) -> str:
     return next((kind for kind in ("arxiv", "hf") if name.startswith(kind)), "rss")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -504,6 +505,7 @@ def test_the_demo_never_touches_a_database_with_readers(one_machine: None):
     assert Subscriber.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_the_demo_as_it_is_typed_in_a_fresh_directory(tmp_path: Path):
     env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "OFFLINE": "1"}
     done = subprocess.run(
@@ -520,6 +522,7 @@ def test_the_demo_as_it_is_typed_in_a_fresh_directory(tmp_path: Path):
     assert all(path.is_relative_to(tmp_path) and path.is_file() for path in wrote)
 
 
+@pytest.mark.slow
 def test_exit_codes_reach_the_shell(tmp_path: Path):
     env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "OFFLINE": "1"}
     words = [sys.executable, "manage.py", "demo", "--feed", str(FEEDS / "arxiv_api_error.xml"), "--kind", "arxiv"]

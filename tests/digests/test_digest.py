@@ -164,9 +164,9 @@ def test_a_note_belongs_to_the_edition_it_was_written_in():
     EditionPaper.objects.filter(edition=draft).update(note="A secret until tomorrow.")
     reader = make_subscriber()
     (line,) = digest_for(reader, published).lines
-    assert (line.card.is_pick, line.card.note) == (False, "")
+    assert (line.card.is_pick, line.card.note_text) == (False, "")
     (line,) = digest_for(reader, draft).lines
-    assert (line.card.is_pick, line.card.note) == (True, "A secret until tomorrow.")
+    assert (line.card.is_pick, line.card.note_text) == (True, "A secret until tomorrow.")
 
 
 def test_one_shelf_serves_all_readers_of_a_batch_with_a_fixed_number_of_queries():
@@ -219,12 +219,12 @@ def test_the_editors_words_are_in_both_parts():
     paper = make_paper()
     reader = make_subscriber()
     edition = make_edition(picks=[paper], intro="A **quiet** day.")
-    EditionPaper.objects.update(note="Read this & smile.")
+    EditionPaper.objects.update(note="Read *this* & [smile](https://example.org/).")
     rendered = render_digest(digest_for(reader, edition), reader, now=NOW)
     assert "<strong" in rendered.html
-    assert "Read this &amp; smile." in rendered.html
-    assert "A **quiet** day." in rendered.text
-    assert "Read this & smile." in rendered.text
+    assert '&amp; <a href="https://example.org/"' in rendered.html
+    assert "A quiet day." in rendered.text
+    assert "Read this & smile (https://example.org/)." in " ".join(rendered.text.split())
 
 
 def test_both_parts_carry_the_same_links_and_the_ways_out():

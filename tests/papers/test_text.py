@@ -345,6 +345,7 @@ def captured() -> list[Read]:
     return [Read(raw, clean_text(raw)) for raw in texts]
 
 
+@pytest.mark.slow
 def test_captured_papers_lose_no_word(captured: list[Read]):
     changed = [read for read in captured if not read.clean.kept_raw and read.clean.text != read.raw]
     lost = {read.raw[:80]: missing for read in changed if (missing := lost_words(read.clean, read.raw))}
@@ -353,12 +354,14 @@ def test_captured_papers_lose_no_word(captured: list[Read]):
     assert lost == {}
 
 
+@pytest.mark.slow
 def test_captured_papers_are_hardly_ever_kept_raw(captured: list[Read]):
     with_tex = [read for read in captured if "\\" in read.raw or "$" in read.raw]
     assert len(with_tex) > 500
     assert sum(read.clean.kept_raw for read in captured) < 0.005 * len(with_tex)
 
 
+@pytest.mark.slow
 def test_captured_papers_keep_hardly_any_backslash(captured: list[Read]):
     had_one = [read for read in captured if "\\" in read.raw]
     left = [read.clean.text[:80] for read in had_one if "\\" in read.clean.text]
@@ -366,6 +369,7 @@ def test_captured_papers_keep_hardly_any_backslash(captured: list[Read]):
     assert len(left) < 0.005 * len(had_one), left
 
 
+@pytest.mark.slow
 def test_captured_papers_without_tex_are_left_alone(captured: list[Read]):
     plain = [read for read in captured if not re.search(r"[\\${}~^`]|--|''", read.raw)]
     assert len(plain) > 20_000
@@ -389,6 +393,7 @@ def test_command_names_the_line_it_cannot_read(line: bytes):
         next(answers)
 
 
+@pytest.mark.slow
 def test_command_ends_with_2_at_a_bad_line_and_has_answered_the_others():
     ran = subprocess.run(
         [sys.executable, "manage.py", "clean_text"],
