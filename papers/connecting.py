@@ -61,6 +61,9 @@ def ask(
     urllib3 or the socket says it.
     """
     connection = _make_connection(address, patience=patience, allow=allow)
+    answers = _Answers(patience)
+    # http.client calls this to make an answer; anything that can be called serves as well as the class it is typed as.
+    connection.response_class = answers  # type: ignore[assignment]
     try:
         with _explain_no_answer(address, patience):
             connection.request("GET", address.target, headers=headers, preload_content=False, decode_content=False)
@@ -69,6 +72,8 @@ def ask(
             yield response
     finally:
         connection.close()
+        # urllib3 lets go of an answer whose head it refuses without closing it.
+        answers.close()
 
 
 class _TimedReader(io.RawIOBase):
@@ -96,6 +101,22 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *, patience: Patience, method: str | None = None) -> None:
         super().__init__(sock, method=method)
         self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, patience))
+
+
+class _Answers:
+    """Makes the answers of one connection, and closes what was made."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._made: list[_TimedResponse] = []
+
+    def __call__(self, sock: socket.socket, *, method: str | None = None) -> _TimedResponse:
+        self._made.append(_TimedResponse(sock, patience=self._patience, method=method))
+        return self._made[-1]
+
+    def close(self) -> None:
+        for answer in self._made:
+            answer.close()
 
 
 class _CheckedHTTPConnection(HTTPConnection):
@@ -126,8 +147,6 @@ def _make_connection(
         connection = _CheckedHTTPConnection(address.host, address.port)
     connection.timeout = patience.silence
     connection.open_socket = functools.partial(_open_socket, address, patience=patience, allow=allow)
-    # http.client calls this to make an answer; a partial serves as well as the class it is typed as.
-    connection.response_class = functools.partial(_TimedResponse, patience=patience)  # type: ignore[assignment]
     return connection
 
 
