@@ -2,6 +2,7 @@
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 BATCH = 50
 
 
-class AnsweringCommand(BaseCommand):
+class AnsweringCommand(BaseCommand, ABC):
     """A command with --json: one object on standard output, with the key `error` where it fails.
 
     What goes wrong is raised as CommandError; `answer` holds what is known by then and belongs into the object.
@@ -35,9 +36,9 @@ class AnsweringCommand(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(self.answer))
 
+    @abstractmethod
     def run(self, options: Mapping[str, Any]) -> None:
         """Do the work: fill `answer`, and `say` it to people."""
-        raise NotImplementedError
 
     def say(self, options: Mapping[str, Any], text: str) -> None:
         """A line for people; programs read the object."""
