@@ -530,3 +530,9 @@ def test_exit_codes_reach_the_shell(tmp_path: Path):
     assert done.returncode == 2
     assert "CommandError: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_kind_without_a_document_is_refused(one_machine: None, tmp_path: Path):
+    with pytest.raises(CommandError, match="KIND=hf says what FEED is") as refused:
+        call_command("demo", "--kind", "hf")
+    assert refused.value.returncode == 2

@@ -53,6 +53,8 @@ class Command(AnsweringCommand):
 
 def _read(path: Path | None, kind: str | None) -> list[Document]:
     if path is None:
+        if kind:
+            raise CommandError(f"KIND={kind} says what FEED is, but no FEED was given.", returncode=2)
         return _read_sample()
     if not kind:
         raise CommandError("Say what kind of document it is: KIND=" + "|".join(KINDS), returncode=2)

@@ -43,7 +43,9 @@ class Command(AnsweringCommand):
             self.say(options, _sentence(visit))
         failed = [visit.error for visit in visits if visit.status not in UNDERSTOOD]
         if failed:
-            raise CommandError("; ".join(failed), returncode=2)
+            # Each was said above; where there was only one, its reason is the answer.
+            message = failed[0] if len(visits) == 1 else f"{len(failed)} of {len(visits)} sources could not be read."
+            raise CommandError(message, returncode=2)
 
     def _read_file(self, path: Path, kind: str | None) -> Visit:
         if not kind:
