@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command, get_commands
+from django.test import Client
 from django.utils.html import escape
 from pytest_django import Settings
 
@@ -22,7 +23,7 @@ from digests.models import Delivery, Edition, EditionPaper, EditionState, Skippe
 from mailer.outbox import list_mails
 from papers.fetching import FetchPolicy
 from papers.models import Paper, Source, SourceState, Topic
-from papers.sample.server import serve_sample
+from papers.sample.server import SAMPLE_PATHS, serve_sample
 from subscriptions.models import MailEvent, Notice, Subscriber
 from subscriptions.signup import request_subscription
 from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber, make_topic
@@ -379,6 +380,28 @@ def test_when_no_source_can_be_reached_the_sample_stands_in(settings: Settings, 
     assert len(asked) == 2
     assert Edition.objects.get().entries.exists()
     assert set(Source.objects.filter(is_sample=True).values_list("state", flat=True)) == {SourceState.OFF}
+
+
+def test_where_the_sources_answer_the_first_edition_is_theirs_and_the_sample_stays_out(
+    settings: Settings, client: Client
+):
+    settings.OFFLINE = False
+    with serve_sample() as sample, serve_sample() as real:
+        settings.FETCH_ALLOW = frozenset(url.partition("//")[2] for url in (sample, real))
+        # The documents of the two formats, at the addresses of the default sources; one of these is out of order.
+        for source in Source.objects.all():
+            broken = source.slug == "arxiv-cs-cv"
+            url = f"{real}/nothing-here" if broken else f"{real}{SAMPLE_PATHS[source.kind]}"
+            Source.objects.filter(pk=source.pk).update(url=url)
+        out = run("first_run", "--sample-url", sample)
+    assert "sample" not in out.lower()
+    assert "arXiv cs.CL: 18 entries" in out
+    assert "arXiv cs.CV: 127.0.0.1 answered 404" in out
+    assert Edition.objects.get().entries.count() == 24
+    assert "Sample" not in client.get("/").text
+    states = dict(Source.objects.values_list("slug", "state"))
+    assert (states["arxiv-cs-cv"], states["sample-hf"]) == (SourceState.FAILING, SourceState.OFF)
+    assert SourceState.FRESH in {states["arxiv-cs-cl"], states["hf-daily-papers"]}
 
 
 def test_papers_that_the_worker_stores_during_the_first_loop_are_in_the_first_edition(settings: Settings):
