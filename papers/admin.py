@@ -42,16 +42,7 @@ class FetchInline(admin.TabularInline[Fetch, Source]):
 @admin.register(Source)
 class SourceAdmin(admin.ModelAdmin[Source]):
     formfield_overrides = URL_FIELDS
-    list_display = [
-        "name",
-        "kind",
-        "state",
-        "last_success_at",
-        "last_new_at",
-        "next_fetch_at",
-        "failures",
-        "last_error",
-    ]
+    list_display = ["name", "state_in_a_word", "last_new_at", "next_fetch_at", "last_error"]
     list_filter = ["state", "kind"]
     search_fields = ["name", "slug", "url"]
     prepopulated_fields = {"slug": ["name"]}
@@ -69,6 +60,10 @@ class SourceAdmin(admin.ModelAdmin[Source]):
             obj.etag = obj.last_modified = ""
             also = ["etag", "last_modified"]
         save_changed(obj, form, also=also)
+
+    @admin.display(description="state", ordering="state")
+    def state_in_a_word(self, source: Source) -> str:
+        return SourceState(source.state).label.partition(":")[0]
 
     @admin.action(permissions=["change"], description="Fetch now")
     def fetch_now(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:

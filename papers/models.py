@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from papers import topics
 from papers.entries import Announcement as AnnouncementKind
-from papers.feeds.kinds import SourceKind
+from papers.feeds.kinds import KIND_NAMES, SourceKind
 
 
 class SourceState(models.TextChoices):
@@ -32,7 +32,7 @@ class Source(models.Model):
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
-    kind = models.CharField(max_length=20, choices=[(kind.value, kind.name.title()) for kind in SourceKind])
+    kind = models.CharField(max_length=20, choices=[(kind.value, KIND_NAMES[kind]) for kind in SourceKind])
     url = models.URLField(max_length=500)
     is_sample = models.BooleanField(
         default=False, editable=False, help_text="Serves the bundled sample papers, not the real ones."

@@ -9,3 +9,10 @@ class SourceKind(StrEnum):
     ARXIV = "arxiv"
     HF = "hf"
     RSS = "rss"
+
+
+KIND_NAMES = {
+    SourceKind.ARXIV: "arXiv (RSS or Atom)",
+    SourceKind.HF: "Hugging Face Daily Papers",
+    SourceKind.RSS: "any RSS or Atom feed",
+}
