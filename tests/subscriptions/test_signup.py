@@ -291,3 +291,14 @@ def test_nothing_is_promised_where_the_digest_of_the_day_came_before(state: Outg
     make_delivery(edition=make_edition([make_paper()]), subscriber=reader, state=state)
     assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.CONFIRMED_FOR_LATER
     assert Delivery.objects.get().state == state
+
+
+def test_a_sign_up_that_no_mail_can_ask_about_changes_nothing():
+    ask(topics=("vision",))
+    confirm_subscription(public_id=Subscriber.objects.get().public_id, now=NOW)
+    unsubscribe(public_id=Subscriber.objects.get().public_id, how="mail link", now=NOW)
+    before = everything()
+    # Anybody can type anybody's address: with the day's mail used up nobody could say yes to these choices.
+    assert ask(topics=("robotics",), zone="Asia/Tokyo", now=NOW + dt.timedelta(hours=1)) is None
+    assert everything() == before
+    assert Subscriber.objects.get().state == SubscriberState.UNSUBSCRIBED
