@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper, EditionState, age_limit
-from papers.entries import Announcement as AnnouncementKind
+from papers.entries import AnnouncementKind
 from papers.models import Announcement, Paper
 
 CANDIDATE_DAYS = 7

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from papers.entries import Announcement, Entry, Markup
+from papers.entries import AnnouncementKind, Entry, Markup
 from papers.feeds.kinds import SourceKind
 from papers.text import clean_text, fold
 
@@ -17,7 +17,7 @@ from papers.text import clean_text, fold
 TEXT_RANK = {SourceKind.ARXIV: 30, SourceKind.RSS: 20, SourceKind.HF: 10}
 
 # A withdrawal must not be hidden by anything, nor a new paper by its own cross-list.
-_WEIGHT = (Announcement.WITHDRAWAL, Announcement.NEW, Announcement.CROSS_LIST, Announcement.REPLACEMENT)
+_WEIGHT = (AnnouncementKind.WITHDRAWAL, AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST, AnnouncementKind.REPLACEMENT)
 
 _LINKS = ("link", "pdf_link", "code_link", "project_link", "doi")
 
@@ -105,7 +105,7 @@ def merge_repeats(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _first_values(entry: Entry, kind: SourceKind, *, date: dt.date, now: dt.datetime) -> dict[str, Any]:
-    withdrawn = now if entry.announcement is Announcement.WITHDRAWAL else None
+    withdrawn = now if entry.announcement is AnnouncementKind.WITHDRAWAL else None
     return {
         **_text_values(entry, kind),
         **{name: getattr(entry, name) for name in _LINKS},
@@ -127,7 +127,7 @@ def _plan_update(entry: Entry, paper: KnownPaper, kind: SourceKind, *, now: dt.d
         values["categories"] = list(dict.fromkeys([*paper.values["categories"], *entry.categories]))
     values |= {name: found for name in _LINKS if (found := getattr(entry, name)) and not paper.values[name]}
     values |= {name: count for name, count in _signal_values(entry).items() if count is not None}
-    if entry.announcement is Announcement.WITHDRAWAL and paper.values["withdrawn_at"] is None:
+    if entry.announcement is AnnouncementKind.WITHDRAWAL and paper.values["withdrawn_at"] is None:
         values["withdrawn_at"] = now
     values = {name: value for name, value in values.items() if value != paper.values[name]}
     if not values:

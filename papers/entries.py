@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Announcement(StrEnum):
+class AnnouncementKind(StrEnum):
     """How a source announces a paper on a day (arXiv's own four types, plus the withdrawal)."""
 
     NEW = "new"
@@ -48,7 +48,7 @@ class Entry:
     authors: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     announced_date: dt.date | None = None
-    announcement: Announcement = Announcement.NEW
+    announcement: AnnouncementKind = AnnouncementKind.NEW
     version: int | None = None
     doi: str = ""
     link: str = ""

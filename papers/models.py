@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from papers import topics
-from papers.entries import Announcement as AnnouncementKind
+from papers.entries import AnnouncementKind
 from papers.feeds.kinds import KIND_NAMES, SourceKind
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from papers.entries import Announcement, Entry, FeedRefusedError, Markup, ParsedFeed
+from papers.entries import AnnouncementKind, Entry, FeedRefusedError, Markup, ParsedFeed
 from papers.feeds.collecting import collect_entries
 from papers.feeds.days import day_of
 from papers.feeds.names import split_arxiv_names
@@ -28,12 +28,12 @@ _WITHDRAWN = re.compile(
 )
 _NO_ID = "has no arXiv id"
 _TYPES = {
-    "new": Announcement.NEW,
-    "cross": Announcement.CROSS_LIST,
-    "cross listed": Announcement.CROSS_LIST,
-    "replace": Announcement.REPLACEMENT,
-    "replace-cross": Announcement.REPLACEMENT,
-    "updated": Announcement.REPLACEMENT,
+    "new": AnnouncementKind.NEW,
+    "cross": AnnouncementKind.CROSS_LIST,
+    "cross listed": AnnouncementKind.CROSS_LIST,
+    "replace": AnnouncementKind.REPLACEMENT,
+    "replace-cross": AnnouncementKind.REPLACEMENT,
+    "updated": AnnouncementKind.REPLACEMENT,
 }
 
 
@@ -147,12 +147,12 @@ def _entry(
     )
 
 
-def _announcement(found_type: str, version: int | None, words: str) -> Announcement:
+def _announcement(found_type: str, version: int | None, words: str) -> AnnouncementKind:
     # A later version is never new, though a first version may come as a cross-list.
-    default = Announcement.REPLACEMENT if version and version > 1 else Announcement.NEW
+    default = AnnouncementKind.REPLACEMENT if version and version > 1 else AnnouncementKind.NEW
     announcement = _TYPES.get(found_type.lower(), default)
-    if announcement is Announcement.REPLACEMENT and _WITHDRAWN.search(words):
-        return Announcement.WITHDRAWAL
+    if announcement is AnnouncementKind.REPLACEMENT and _WITHDRAWN.search(words):
+        return AnnouncementKind.WITHDRAWAL
     return announcement
 
 

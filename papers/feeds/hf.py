@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from papers.entries import Announcement, Entry, ParsedFeed, Signals
+from papers.entries import AnnouncementKind, Entry, ParsedFeed, Signals
 from papers.feeds.collecting import collect_entries
 from papers.feeds.days import parse_instant
 from papers.feeds.json_list import parse_json_list
@@ -70,7 +70,7 @@ def _read_entry(item: object) -> Entry:
         abstract=abstract,
         authors=take_authors([author["name"] for author in _listed(paper.get("authors")) if not author.get("hidden")]),
         announced_date=listed_date(item),
-        announcement=Announcement.WITHDRAWAL if paper.get("withdrawnAt") else Announcement.NEW,
+        announcement=AnnouncementKind.WITHDRAWAL if paper.get("withdrawnAt") else AnnouncementKind.NEW,
         version=arxiv_id.version if arxiv_id else None,
         link=link,
         code_link=_link(paper.get("githubRepo")),

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papers.changes import KnownPaper, PaperChange, Plan, merge_repeats, plan_changes, readable
-from papers.entries import Announcement, Entry, Markup, Signals
+from papers.entries import AnnouncementKind as Kind
+from papers.entries import Entry, Markup, Signals
 from papers.feeds.kinds import SourceKind
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
@@ -97,7 +98,7 @@ def test_new_counts_alone_are_no_change_a_reader_sees():
 
 
 def test_a_newer_version_replaces_the_text():
-    second = replace(ENTRY, version=2, abstract="We learn it better.", announcement=Announcement.REPLACEMENT)
+    second = replace(ENTRY, version=2, abstract="We learn it better.", announcement=Kind.REPLACEMENT)
     change = only_change(plan(second, known=stored(ENTRY)))
     assert change.values == {
         "abstract": "We learn it better.",
@@ -120,7 +121,7 @@ def test_a_text_without_a_version_does_not_make_us_forget_the_version_we_have():
 
 
 def test_a_withdrawal_is_noted_once_with_its_time():
-    withdrawal = replace(ENTRY, version=2, announcement=Announcement.WITHDRAWAL, abstract="Withdrawn by the author.")
+    withdrawal = replace(ENTRY, version=2, announcement=Kind.WITHDRAWAL, abstract="Withdrawn by the author.")
     known = stored(ENTRY)
     assert only_change(plan(withdrawal, known=known)).values["withdrawn_at"] == NOW
     later = stored(withdrawal)
@@ -129,7 +130,7 @@ def test_a_withdrawal_is_noted_once_with_its_time():
 
 
 def test_categories_grow_and_never_shrink():
-    crossed = replace(ENTRY, categories=("cs.CL",), announcement=Announcement.CROSS_LIST)
+    crossed = replace(ENTRY, categories=("cs.CL",), announcement=Kind.CROSS_LIST)
     assert only_change(plan(crossed, known=stored(ENTRY))).values == {"categories": ["cs.LG", "cs.CL"]}
     both = stored(replace(ENTRY, categories=("cs.LG", "cs.CL")))
     assert plan(ENTRY, known=both).changes == []
@@ -156,12 +157,12 @@ def test_the_announcement_day_is_the_entrys_own_unless_it_has_not_come(said: dt.
 
 
 def test_a_paper_listed_under_two_categories_is_one_paper_with_both():
-    crossed = replace(ENTRY, categories=("cs.CL", "cs.LG"), announcement=Announcement.CROSS_LIST)
+    crossed = replace(ENTRY, categories=("cs.CL", "cs.LG"), announcement=Kind.CROSS_LIST)
     merged = merge_repeats([crossed, replace(ENTRY, title="Another title")])
     assert len(merged) == 1
     assert merged[0].title == ENTRY.title
     assert merged[0].categories == ("cs.CL", "cs.LG")
-    assert merged[0].announcement is Announcement.NEW
+    assert merged[0].announcement is Kind.NEW
 
 
 def test_plain_text_is_not_read_as_tex():
@@ -176,7 +177,7 @@ entries = st.builds(
     authors=st.lists(st.text(max_size=8), max_size=2).map(tuple),
     categories=st.lists(st.sampled_from(["cs.CL", "cs.LG", "cs.CV"]), max_size=2).map(tuple),
     announced_date=st.none() | st.dates(dt.date(2026, 11, 1), dt.date(2026, 12, 1)),
-    announcement=st.sampled_from(list(Announcement)),
+    announcement=st.sampled_from(list(Kind)),
     version=st.none() | st.integers(1, 4),
     signals=st.builds(Signals, upvotes=st.none() | st.integers(0, 9)),
     markup=st.sampled_from(list(Markup)),

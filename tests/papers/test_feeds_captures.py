@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from papers.entries import Announcement, FeedRefusedError, Markup, ParsedFeed
+from papers.entries import AnnouncementKind, FeedRefusedError, Markup, ParsedFeed
 from papers.feeds import parse_feed
 
 CAPTURES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "feeds"
@@ -80,9 +80,9 @@ def test_full_day_has_its_announcement_types() -> None:
     kinds = Counter(entry.announcement for entry in feed.entries)
     body = (CAPTURES / "arxiv_rss_day_2025-04-08_cs.CL.xml").read_text()
     replaced = body.count("announce_type>replace</") + body.count("announce_type>replace-cross</")
-    assert kinds[Announcement.NEW] == body.count("announce_type>new</") == 394
-    assert kinds[Announcement.CROSS_LIST] == body.count("announce_type>cross</") == 140
-    assert kinds[Announcement.REPLACEMENT] + kinds[Announcement.WITHDRAWAL] == replaced == 337
+    assert kinds[AnnouncementKind.NEW] == body.count("announce_type>new</") == 394
+    assert kinds[AnnouncementKind.CROSS_LIST] == body.count("announce_type>cross</") == 140
+    assert kinds[AnnouncementKind.REPLACEMENT] + kinds[AnnouncementKind.WITHDRAWAL] == replaced == 337
 
 
 def test_no_arxiv_abstract_keeps_its_heading_or_a_second_layer_of_entities() -> None:
@@ -126,9 +126,9 @@ def test_old_arxiv_items_give_up_what_is_in_their_titles() -> None:
     assert "2.6<\\eta<4" in new.abstract
     assert new.authors == ("Christopher Dilks",)
     assert [entry.announcement for entry in (new, cross, update)] == [
-        Announcement.NEW,
-        Announcement.CROSS_LIST,
-        Announcement.REPLACEMENT,
+        AnnouncementKind.NEW,
+        AnnouncementKind.CROSS_LIST,
+        AnnouncementKind.REPLACEMENT,
     ]
     assert (update.version, update.categories, len(update.authors)) == (2, ("nucl-th",), 6)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from papers.entries import Announcement, Markup
+from papers.entries import AnnouncementKind as Kind
+from papers.entries import Markup
 from papers.feeds import parse_feed
 from papers.feeds.names import split_arxiv_names, split_names
 from papers.feeds.taxonomy import arxiv_categories
@@ -131,21 +132,26 @@ def arxiv_item(version: int, kind: str, abstract: str) -> bytes:
 @pytest.mark.parametrize(
     ("version", "kind", "abstract", "expected"),
     [
-        (1, "new", "Words.", Announcement.NEW),
-        (1, "cross", "Words.", Announcement.CROSS_LIST),
-        (2, "replace", "Words.", Announcement.REPLACEMENT),
-        (2, "replace-cross", "Words.", Announcement.REPLACEMENT),
-        (2, "replace", "This paper has been withdrawn by the author.", Announcement.WITHDRAWAL),
-        (2, "replace-cross", "This submission has been withdrawn by arXiv administrators.", Announcement.WITHDRAWAL),
-        (2, "replace", "The article, due to an error, was withdrawn.", Announcement.WITHDRAWAL),
-        (2, "replace", "We study papers that have been withdrawn.", Announcement.REPLACEMENT),
-        (1, "new", "This paper has been withdrawn from another archive.", Announcement.NEW),
-        (1, "surprise", "Words.", Announcement.NEW),
-        (3, "surprise", "Words.", Announcement.REPLACEMENT),
+        (1, "new", "Words.", Kind.NEW),
+        (1, "cross", "Words.", Kind.CROSS_LIST),
+        (2, "replace", "Words.", Kind.REPLACEMENT),
+        (2, "replace-cross", "Words.", Kind.REPLACEMENT),
+        (2, "replace", "This paper has been withdrawn by the author.", Kind.WITHDRAWAL),
+        (
+            2,
+            "replace-cross",
+            "This submission has been withdrawn by arXiv administrators.",
+            Kind.WITHDRAWAL,
+        ),
+        (2, "replace", "The article, due to an error, was withdrawn.", Kind.WITHDRAWAL),
+        (2, "replace", "We study papers that have been withdrawn.", Kind.REPLACEMENT),
+        (1, "new", "This paper has been withdrawn from another archive.", Kind.NEW),
+        (1, "surprise", "Words.", Kind.NEW),
+        (3, "surprise", "Words.", Kind.REPLACEMENT),
     ],
 )
 def test_announcement_types_are_arxivs_and_the_withdrawal(
-    version: int, kind: str, abstract: str, expected: Announcement
+    version: int, kind: str, abstract: str, expected: Kind
 ) -> None:
     [entry] = parse_feed(body=arxiv_item(version, kind, abstract), kind="arxiv").entries
     assert (entry.announcement, entry.version, entry.abstract) == (expected, version, abstract)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, connections
 
 from papers import changes, matching, storing
-from papers.entries import Announcement as Kind
+from papers.entries import AnnouncementKind as Kind
 from papers.entries import Entry, Markup, ParsedFeed, Problem, Signals
 from papers.matching import current_matcher, rematch_topic, rematch_topics
 from papers.models import Announcement, DailySignal, Paper, Source, Topic
