@@ -50,7 +50,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 
 requirements: ## Compile requirements/*.txt from pyproject.toml anew
 	@$(VENV)/bin/python -m pip install --quiet uv
-	$(COMPILE) --output-file requirements/production.txt
+	$(COMPILE) --extra ses --output-file requirements/production.txt
 	$(COMPILE) --extra local --constraint requirements/production.txt --output-file requirements/local.txt
 	$(COMPILE) --extra local --extra dev --constraint requirements/production.txt --output-file requirements/dev.txt
 

@@ -75,8 +75,17 @@ def items(name: str, meaning: str) -> tuple[str, ...]:
 
 
 def prefixed(prefix: str) -> dict[str, str]:
-    """Every variable that starts with `prefix`, without it: how a provider's own credentials are passed on."""
-    return {name.removeprefix(prefix): value for name, value in os.environ.items() if name.startswith(prefix)}
+    """Every variable that starts with `prefix`, without it: how a provider's own credentials are passed on.
+
+    Here, too, `<name>_FILE` stands for the file's content.
+    """
+    found = {}
+    for name, value in os.environ.items():
+        if name.startswith(prefix):
+            is_file = name.endswith("_FILE")
+            kept = Path(value).read_text(encoding="utf-8").strip() if is_file else value
+            found[name.removeprefix(prefix).removesuffix("_FILE")] = kept
+    return found
 
 
 def keys(*, var_dir: Path, required: bool) -> dict[str, str]:

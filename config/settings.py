@@ -174,6 +174,8 @@ if EMAIL_PROVIDER not in _OWN_BACKENDS and not (EMAIL_PROVIDER.isidentifier() an
     raise ImproperlyConfigured(
         f"EMAIL_PROVIDER is {EMAIL_PROVIDER!r}: it must be smtp, or a provider that Anymail knows, like postmark."
     )
+if EMAIL_PROVIDER in {"ses", "amazon_ses"} and not find_spec("boto3"):
+    raise ImproperlyConfigured("EMAIL_PROVIDER=ses needs the AWS client: pip install boto3.")
 if PRODUCTION and LOCAL_MAILBOX:
     raise ImproperlyConfigured("EMAIL_PROVIDER=outbox is for one machine: no mail would leave, and all could be read.")
 EMAIL_BACKEND = _OWN_BACKENDS.get(EMAIL_PROVIDER, f"{_anymail_module}.EmailBackend")

@@ -140,6 +140,7 @@ PRODUCTION = {
         ({"PORT": "http"}, "PORT must be a whole number"),
         ({"SITE_URL": "papers.example.org"}, "SITE_URL must be an address like"),
         ({"EDITION_CUTOFF": "seven"}, "EDITION_CUTOFF must be a time of day like 07:00"),
+        ({"EMAIL_PROVIDER": "ses"}, "EMAIL_PROVIDER=ses needs the AWS client"),
         ({"EMAIL_PROVIDER": "pigeon"}, "EMAIL_PROVIDER is 'pigeon': it must be smtp, or a provider"),
         ({"DATABASE_URL": "postgresql://db.example.org/papers"}, "SECRET_KEY, LINK_KEY, ADDRESS_KEY must be set"),
         ({**PRODUCTION}, "EMAIL_PROVIDER is '': it must be smtp, or a provider"),
@@ -159,3 +160,15 @@ def test_what_cannot_be_is_said_by_name_when_the_program_starts(given: dict[str,
     )
     assert done.returncode == 1
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_a_providers_credentials_are_passed_on_from_variables_and_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    secret = tmp_path / "token"
+    secret.write_text("from-a-file\n")
+    monkeypatch.setenv("ANYMAIL_POSTMARK_SERVER_TOKEN_FILE", str(secret))
+    monkeypatch.setenv("ANYMAIL_MAILGUN_API_KEY", "from-a-variable")
+    given = env.prefixed("ANYMAIL_")
+    assert given["POSTMARK_SERVER_TOKEN"] == "from-a-file"
+    assert given["MAILGUN_API_KEY"] == "from-a-variable"
