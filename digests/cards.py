@@ -25,7 +25,6 @@ class Card:
     key: str
     title: str
     authors: str
-    all_authors: str
     excerpt: str
     abstract: str
     topics: tuple[str, ...]
@@ -62,7 +61,6 @@ def make_card(paper: Paper, *, entry: EditionPaper | None = None, is_sample: boo
         key=paper.key,
         title=paper.title,
         authors=short_authors(paper.authors),
-        all_authors=", ".join(paper.authors),
         excerpt=excerpt(paper.abstract),
         abstract=paper.abstract,
         topics=tuple(topic.name for topic in paper.topics.all() if topic.is_active),

@@ -11,6 +11,7 @@ from digests.cards import Card, cards_for
 from digests.markdown import to_html, to_text
 from digests.models import Choice, Delivery, Edition, EditionPaper
 from digests.selection import Candidate, Chosen, Reader, Section, select_digest
+from mailer.links import absolute
 from mailer.messages import ListHeaders, Rendered, compose, render
 from papers.models import Topic
 from subscriptions.models import Subscriber
@@ -147,7 +148,7 @@ def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -
         "why": _why(subscriber),
         "manage_url": link(Purpose.MANAGE, subscriber.public_id),
         "unsubscribe_url": link(Purpose.UNSUBSCRIBE, subscriber.public_id),
-        "edition_url": f"{settings.SITE_URL}/papers/date/{edition.date:%Y-%m-%d}",
+        "edition_url": absolute("site:day", date=f"{edition.date:%Y-%m-%d}"),
     }
     return render("digest", context)
 

@@ -143,30 +143,22 @@ def _record_failure(source: Source, error: FetchError | HostClosedError, *, now:
         if error.status in _SILENCE_STATUSES:
             wait = max(wait, SILENCE)
             close_gate(host=urlsplit(source.url).netloc, until=now + wait)
-    values = {
-        "state": SourceState.FAILING,
-        "next_fetch_at": now + wait,
-        "last_fetched_at": now,
-        "failures": source.failures + 1,
-        "last_error": message,
-    }
-    _write(source, FetchStatus.UNREACHABLE, values, error=message, now=now)
     logger.warning("source %s could not be fetched: %s", source.slug, message)
-    return Visit(source.slug, FetchStatus.UNREACHABLE, error=message)
+    return _write_failing(source, FetchStatus.UNREACHABLE, message, wait=wait, now=now)
 
 
 def _record_refusal(source: Source, message: str, *, now: dt.datetime) -> Visit:
     logger.warning("source %s sent something else: %s", source.slug, message)
-    return _write_refusal(source, message, wait=EVERY, now=now)
+    return _write_failing(source, FetchStatus.REFUSED, message, wait=EVERY, now=now)
 
 
 def _record_surprise(source: Source, error: Exception, *, now: dt.datetime) -> Visit:
     """Something that no code of ours expects: it is told to the owner, and tried less and less."""
     message = f"The document could not be read: {error.__class__.__name__}. The log says more."
-    return _write_refusal(source, message, wait=_back_off(source), now=now)
+    return _write_failing(source, FetchStatus.REFUSED, message, wait=_back_off(source), now=now)
 
 
-def _write_refusal(source: Source, message: str, *, wait: dt.timedelta, now: dt.datetime) -> Visit:
+def _write_failing(source: Source, status: FetchStatus, message: str, *, wait: dt.timedelta, now: dt.datetime) -> Visit:
     values = {
         "state": SourceState.FAILING,
         "next_fetch_at": now + wait,
@@ -174,8 +166,8 @@ def _write_refusal(source: Source, message: str, *, wait: dt.timedelta, now: dt.
         "failures": source.failures + 1,
         "last_error": message,
     }
-    _write(source, FetchStatus.REFUSED, values, error=message, now=now)
-    return Visit(source.slug, FetchStatus.REFUSED, error=message)
+    _write(source, status, values, error=message, now=now)
+    return Visit(source.slug, status, error=message)
 
 
 def _back_off(source: Source) -> dt.timedelta:

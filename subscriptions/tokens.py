@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.core import signing
-from django.urls import reverse
+
+from mailer.links import absolute
 
 
 class Purpose(StrEnum):
@@ -50,8 +51,7 @@ def read_token(purpose: Purpose, token: str) -> str:
 
 def link(purpose: Purpose, public_id: str) -> str:
     """The full address of the page that does `purpose`."""
-    path = reverse(f"subscriptions:{purpose.value}", kwargs={"token": make_token(purpose, public_id)})
-    return f"{settings.SITE_URL}{path}"
+    return absolute(f"subscriptions:{purpose.value}", token=make_token(purpose, public_id))
 
 
 def _signer(purpose: Purpose) -> signing.TimestampSigner:
