@@ -57,6 +57,7 @@ CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 
 INSTALLED_APPS = [
     "config.apps.ConfigApp",
+    "limits.apps.LimitsApp",
     "papers.apps.PapersApp",
     "subscriptions.apps.SubscriptionsApp",
     "digests.apps.DigestsApp",

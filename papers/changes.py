@@ -14,7 +14,15 @@ from papers.feeds.kinds import SourceKind
 from papers.text import clean_text, fold
 
 # How faithful each kind of source is to what the authors wrote: Hugging Face's text loses signs (`20times`).
-TEXT_RANK = {SourceKind.ARXIV: 30, SourceKind.RSS: 20, SourceKind.HF: 10}
+TEXT_RANK = {
+    SourceKind.ARXIV: 30,
+    SourceKind.ARXIV_API: 30,
+    SourceKind.ARXIV_OAI: 30,
+    SourceKind.BIORXIV: 30,
+    SourceKind.OPENREVIEW: 25,
+    SourceKind.RSS: 20,
+    SourceKind.HF: 10,
+}
 
 # A withdrawal must not be hidden by anything, nor a new paper by its own cross-list.
 _WEIGHT = (AnnouncementKind.WITHDRAWAL, AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST, AnnouncementKind.REPLACEMENT)

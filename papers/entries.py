@@ -71,12 +71,18 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFeed:
-    """A document that was understood, even if it holds nothing. `feed_date` is the day the document speaks of."""
+    """A document that was understood, even if it holds nothing. `feed_date` is the day the document speaks of.
+
+    A long list comes in pages: `total` is how many items it has over all pages, where the document says so, and
+    `resume` is the token with which its source gives the next page, where it gives one.
+    """
 
     title: str = ""
     feed_date: dt.date | None = None
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
+    total: int | None = None
+    resume: str = ""
 
 
 class FeedRefusedError(ValueError):
