@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
 
 from limits.models import Bucket
@@ -53,11 +53,11 @@ def take(name: str, *, rate: Rate, count: int = 1) -> Grant:
         if row is None:
             _make([name])
             continue
-        closed = _seconds(row.closed_until, row.now)
+        closed = _seconds_until(row["closed_until"], row["now"])
         if closed > 0:
             return Grant(0, closed)
         # What is missing to a full bucket, in seconds; the rest of it is there to be taken.
-        missing = max(0.0, (row.free_at - row.now).total_seconds())
+        missing = _seconds_until(row["free_at"], row["now"])
         there = int(rate.burst - missing * rate.per_second + 1e-6)
         if there < 1:
             return Grant(0, max(0.001, missing - rate.spacing(rate.burst - 1).total_seconds()))
@@ -108,14 +108,13 @@ def _take_exactly(name: str, rate: Rate, count: int) -> bool:
     return changed == 1
 
 
-def _look(name: str) -> "Bucket | None":
-    rows: QuerySet[Bucket] = Bucket.objects.filter(pk=name).annotate(now=Now())
-    return rows.first()
+def _look(name: str) -> dict[str, dt.datetime | None] | None:
+    return Bucket.objects.filter(pk=name).annotate(now=Now()).values("free_at", "closed_until", "now").first()
 
 
 def _make(names: Iterable[str]) -> None:
     Bucket.objects.bulk_create([Bucket(name=name) for name in names], ignore_conflicts=True)
 
 
-def _seconds(until: dt.datetime | None, now: dt.datetime) -> float:
-    return (until - now).total_seconds() if until else 0.0
+def _seconds_until(instant: dt.datetime | None, now: dt.datetime | None) -> float:
+    return max(0.0, (instant - now).total_seconds()) if instant and now else 0.0
