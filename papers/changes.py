@@ -167,6 +167,8 @@ def _plan_update(
         values |= _text_values(entry, kind, cleaner)
         # A source that does not number its versions does not make us forget the one we have.
         values["version"] = entry.version or paper.version
+    elif entry.version and entry.version > (paper.version or 0):
+        values["version"] = entry.version  # A new version with the same title and abstract is one all the same.
     if _extends_categories(entry, paper):
         values["categories"] = list(dict.fromkeys([*paper.values["categories"], *entry.categories]))
     values |= {name: found for name in _LINKS if (found := getattr(entry, name)) and not paper.values[name]}

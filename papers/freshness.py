@@ -102,10 +102,13 @@ def judge(*, counts: Mapping[dt.date, int], since: dt.datetime, now: dt.datetime
     """Judge a source by its never-seen papers a day; `since` is when we began to watch it."""
     today = now.astimezone(EASTERN).date()
     expected = _days(since, today, calendar)
-    habits = learn_habits(counts=counts, days=[day for day in expected if calendar.due_at(day) <= now])
-    there = {day for day, count in counts.items() if count >= habits.enough}
-    overdue = [day for day in expected if day not in there and calendar.due_at(day) <= now]
+    over = [day for day in expected if calendar.due_at(day) <= now]
+    enough, usual = _learn_size(counts, over)
+    there = {day for day, count in counts.items() if count >= enough}
+    overdue = [day for day in over if day not in there]
     run = _latest_run(overdue, there)
+    # By what was before: a stall must not teach us that stalls are usual.
+    habits = Habits(enough, _learn_emptiness(counts, [day for day in over if day not in run], enough), usual)
     missing = tuple(day for day in _missing(overdue, habits, run) if (today - day).days <= MISSING_DAYS)
     if _is_stalled(run, habits):
         return Verdict(Freshness.STALLED, _stall_reason(run, counts, habits), missing)
@@ -119,16 +122,19 @@ def judge(*, counts: Mapping[dt.date, int], since: dt.datetime, now: dt.datetime
     return Verdict(Freshness.WAITING, f"{todays or 'no'} papers yet today{few}", missing)
 
 
-def learn_habits(*, counts: Mapping[dt.date, int], days: list[dt.date]) -> Habits:
-    """What to expect, by the days that are over."""
-    found = [counts.get(day, 0) for day in days]
-    usual = statistics.median([count for count in found if count] or [1])
-    enough = max(1, math.ceil(SHARE_OF_A_DAY * usual))
-    full = [count for count in found if count >= enough]
-    if len(full) >= _FEWEST_DAYS and min(full) >= NEVER_EMPTY and len(full) >= 0.9 * len(found):
-        return Habits(enough, _NEVER_EMPTY_LIKELY, usual)
+def _learn_size(counts: Mapping[dt.date, int], days: list[dt.date]) -> tuple[int, float]:
+    """How many papers make a day, and how many it usually has."""
+    usual = statistics.median([count for day in days if (count := counts.get(day, 0))] or [1])
+    return max(1, math.ceil(SHARE_OF_A_DAY * usual)), usual
+
+
+def _learn_emptiness(counts: Mapping[dt.date, int], days: list[dt.date], enough: int) -> float:
+    """How likely a day without papers is, by these days."""
+    full = [count for day in days if (count := counts.get(day, 0)) >= enough]
+    if len(full) >= _FEWEST_DAYS and min(full) >= NEVER_EMPTY and len(full) >= 0.9 * len(days):
+        return _NEVER_EMPTY_LIKELY
     # Half a day of doubt for and against: a source nobody knows yet is given a week.
-    return Habits(enough, (len(found) - len(full) + 0.5) / (len(found) + 1), usual)
+    return (len(days) - len(full) + 0.5) / (len(days) + 1)
 
 
 def _days(since: dt.datetime, today: dt.date, calendar: Calendar) -> list[dt.date]:

@@ -87,6 +87,6 @@ def _to_the_end_of_hour(now: dt.datetime) -> dt.timedelta:
 
 def _gate_of(host: str) -> str:
     name = host.rpartition("@")[2].lower()
-    name = name.removesuffix(":443").removesuffix(":80")
     # arXiv counts its API, OAI-PMH and RSS hosts together.
-    return f"fetch:{_ARXIV}" if name == _ARXIV or name.endswith("." + _ARXIV) else f"fetch:{name}"
+    bare = name.rpartition(":")[0] or name
+    return f"fetch:{_ARXIV}" if bare == _ARXIV or bare.endswith("." + _ARXIV) else f"fetch:{name}"

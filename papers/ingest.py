@@ -223,6 +223,5 @@ def _record_fetch_error(source: Source, error: FetchError, *, report: StoreRepor
 
 def _record_surprise(source: Source, error: Exception, *, now: dt.datetime, report: StoreReport | None = None) -> Visit:
     """Something that no code of ours expects: it is told to the owner, and tried less and less."""
-    logger.exception("source %s could not be read", source.slug)
     message = f"The document could not be read: {error.__class__.__name__}. The log says more."
-    return record_failure(source, message, status=FetchStatus.REFUSED, report=report, now=now)
+    return record_failure(source, message, status=FetchStatus.REFUSED, report=report, surprise=error, now=now)

@@ -75,15 +75,18 @@ def record_failure(
     status: FetchStatus,
     wait: dt.timedelta | None = None,
     report: StoreReport | None = None,
+    surprise: Exception | None = None,
 ) -> Visit:
-    """The source did not answer, or not with what it should. What came before that in the same visit is `report`."""
+    """The source did not answer, or not with what it should. What came before that in the same visit is `report`; with
+    `surprise`, an error that no code of ours expects, the log says where it came from."""
     values = {
         "next_fetch_at": now + (back_off(source.failures) if wait is None else wait),
         "last_fetched_at": now,
         "failures": source.failures + 1,
         "last_error": message,
     }
-    logger.warning("source %s: %s", source.slug, message)
+    level = logging.ERROR if surprise else logging.WARNING
+    logger.log(level, "source %s: %s", source.slug, message, exc_info=surprise)
     _write(source, status, values, error=message, report=report, now=now)
     return Visit(source.slug, status, report or StoreReport(), error=message)
 

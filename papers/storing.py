@@ -109,6 +109,8 @@ def _store(document: Document, entries: Sequence[Entry]) -> Stored:
     plan = _plan(document, found, known)
     document.matcher.match_ahead(_rows_after(plan, known))
     with transaction.atomic():
+        # Two workers with the same source's document come one after the other, so that each paper counts once as new.
+        Source.objects.select_for_update(no_key=True).filter(pk=document.source.pk).first()
         known_now = _known_papers(known.keys() | {entry.key for entry in found.entries}, lock=True)
         if known_now != known:
             # Another worker wrote some of these papers meanwhile: decide again, by what stands there now.

@@ -287,7 +287,7 @@ def test_the_tick_rings_once_for_each_source_that_is_due(
 def test_a_source_without_news_says_whether_that_is_as_it_should_be(
     now: dt.datetime, last_day: dt.date, state: SourceState
 ):
-    source = make_source(created_at=now - dt.timedelta(days=40))
+    source = make_source(created_at=now - dt.timedelta(days=29))
     for offset in range(30):
         SourceDay.objects.create(source=source, date=last_day - dt.timedelta(days=offset), unseen=100)
     empty = (FEEDS / "arxiv_atom_weekend.xml").read_bytes()
