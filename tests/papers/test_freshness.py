@@ -1,6 +1,7 @@
 """Judging a source by what it had never shown before: pure, with the clock as an argument."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
@@ -163,7 +164,7 @@ def test_the_file_of_holidays_says_how_long_it_is_good_for():
     assert found.covered_until >= max(found.dates)
 
 
-def test_a_file_of_holidays_without_an_end_is_refused(tmp_path):
+def test_a_file_of_holidays_without_an_end_is_refused(tmp_path: Path):
     path = tmp_path / "holidays.csv"
     path.write_text("date,name\n2026-01-01,New Year\n")
     with pytest.raises(ValueError, match="covered until"):

@@ -1,6 +1,7 @@
 """Keeping a host's terms over all workers: arXiv's above all."""
 
 import datetime as dt
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -138,7 +139,7 @@ def test_many_workers_together_keep_the_terms():
         list(pool.map(work, range(4)))
     spans.sort()
     assert len(spans) == 4
-    for (begun, ended), (following, _) in zip(spans, spans[1:], strict=False):
+    for (begun, ended), (following, _) in itertools.pairwise(spans):
         assert following >= ended
         # The turn is taken by the database's clock a moment before the work begins.
         assert following - begun > 2.8
