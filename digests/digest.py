@@ -55,7 +55,8 @@ class Shelf:
         self.press = press or Press()
         self.made_at = time.monotonic()
         self._published: list[Edition] | None = None
-        self._candidates: dict[tuple[tuple[int, int], ...], Arranged] = {}
+        self._candidates: dict[tuple[tuple[int, int], ...], list[Candidate]] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
         self._topic_names: dict[str, str] | None = None
         self._reasons: dict[Chosen, str] = {}
@@ -72,12 +73,15 @@ class Shelf:
         since = [other for other in self._published if last_date < other.date < edition.date]
         return [edition, *since[: MOST_EDITIONS - 1]]
 
-    def candidates(self, editions: Sequence[Edition]) -> Arranged:
+    def candidates(self, editions: Sequence[Edition], *, with_replacements: bool) -> Arranged:
         """The papers of these editions that may be sent."""
         key = _key(editions)
-        if key not in self._candidates:
-            self._candidates[key] = arrange(_load_candidates(editions))
-        return self._candidates[key]
+        if (key, with_replacements) not in self._arranged:
+            if key not in self._candidates:
+                self._candidates[key] = _load_candidates(editions)
+            arranged = arrange(self._candidates[key], with_replacements=with_replacements)
+            self._arranged[key, with_replacements] = arranged
+        return self._arranged[key, with_replacements]
 
     def cards(self, paper_ids: Iterable[int], *, editions: Sequence[Edition]) -> dict[int, Card]:
         """Cards of these papers as they stand in these editions, made once each."""
@@ -141,9 +145,12 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
     """The same for a reader who was read with others. Asks the database only for what the shelf does not hold yet."""
     editions = shelf.covered(recipient.last_date, edition)
     reader = Reader(
-        topics=recipient.topic_slugs, max_papers=recipient.max_papers, seen_paper_ids=recipient.seen_paper_ids
+        topics=recipient.topic_slugs,
+        max_papers=recipient.max_papers,
+        wants_replacements=recipient.wants_replacements,
+        seen_paper_ids=recipient.seen_paper_ids,
     )
-    chosen = choose(shelf.candidates(editions), reader)
+    chosen = choose(shelf.candidates(editions, with_replacements=reader.wants_replacements), reader)
     cards = shelf.cards([choice.paper_id for choice in chosen], editions=editions)
     lines = [
         Line(cards[choice.paper_id], choice.section, shelf.reason(choice))
@@ -248,6 +255,7 @@ def _load_candidates(editions: Sequence[Edition]) -> list[Candidate]:
             topics=tuple(topic.slug for topic in entry.paper.topics.all() if topic.is_active),
             upvotes=entry.paper.upvotes,
             is_pick=entry.choice == Choice.PICK,
+            is_replacement=entry.is_replacement,
             pick_position=order,
         )
         for order, entry in enumerate(entries)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django.db.models import Max
 
 from digests.models import Delivery, Edition
-from papers.models import Topic
+from papers.models import Paper, Topic
 from subscriptions.models import Subscriber, Subscription, Suppression
 from subscriptions.outgoing import SENT_STATES
 from subscriptions.schedule import Cadence, Schedule
@@ -26,6 +26,7 @@ class Recipient:
     address_hash: str
     state: str
     max_papers: int
+    wants_replacements: bool
     schedule: Schedule
     # What they had, from `seen_since` on: the papers of each of their deliveries that left, or may have left.
     seen_since: dt.datetime
@@ -34,23 +35,30 @@ class Recipient:
     last_date: dt.date | None = None
     topic_slugs: tuple[str, ...] = ()
     topic_names: tuple[str, ...] = ()
-
-    @property
-    def seen_paper_ids(self) -> frozenset[int]:
-        """Every paper they had."""
-        return frozenset([pk for ids in self.seen.values() for pk in ids])
+    # Every paper they had, and those that stand for it since two were found to be one.
+    seen_paper_ids: frozenset[int] = frozenset()
 
 
 def read_recipients(subscriber_ids: Collection[int], edition: Edition, *, now: dt.datetime) -> dict[int, Recipient]:
     """These readers, by id, as they stand before a digest recorded against `edition`."""
     since = look_back(edition, now=now)
+    columns = ("id", "public_id", "email", "address_hash", "state", "max_papers", "wants_replacements")
+    rows = Subscriber.objects.filter(id__in=subscriber_ids).values_list(*columns, "cadence", "hour", "zone", "weekday")
     found = {
-        pk: Recipient(pk, public_id, email, address_hash, state, most, Schedule(Cadence(cadence), *wish), since)
-        for pk, public_id, email, address_hash, state, most, cadence, *wish in Subscriber.objects.filter(
-            id__in=subscriber_ids
-        ).values_list(
-            *("id", "public_id", "email", "address_hash", "state", "max_papers", "cadence", "hour", "zone", "weekday")
+        pk: Recipient(
+            id=pk,
+            public_id=public_id,
+            email=email,
+            address_hash=address_hash,
+            state=state,
+            max_papers=max_papers,
+            wants_replacements=wants_replacements,
+            schedule=Schedule(cadence=Cadence(cadence), hour=hour, zone=zone, weekday=weekday),
+            seen_since=since,
         )
+        # fmt: off
+        for pk, public_id, email, address_hash, state, max_papers, wants_replacements, cadence, hour, zone, weekday in rows
+        # fmt: on
     }
     _add_topics(found)
     _add_history(found, edition, since=since)
@@ -95,6 +103,7 @@ def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: d
         reader.seen[pk] = paper_ids
         if date < edition.date and (reader.last_date is None or date > reader.last_date):
             reader.last_date = date
+    _add_seen_papers(recipients)
     # Who had nothing in the last two weeks may have had something before.
     quiet = [pk for pk, reader in recipients.items() if reader.last_date is None]
     if quiet:
@@ -102,3 +111,15 @@ def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: d
         for subscriber_id, date in earlier.values_list("subscriber_id").annotate(last=Max("edition__date")).order_by():
             if subscriber_id is not None:
                 recipients[subscriber_id].last_date = date
+
+
+def _add_seen_papers(recipients: dict[int, Recipient]) -> None:
+    every = {pk for reader in recipients.values() for ids in reader.seen.values() for pk in ids}
+    merged = dict(
+        Paper.objects.filter(pk__in=every, merged_into__isnull=False).values_list("pk", "merged_into_id")
+        if every
+        else ()
+    )
+    for reader in recipients.values():
+        seen = {pk for ids in reader.seen.values() for pk in ids}
+        reader.seen_paper_ids = frozenset(seen | {merged[pk] for pk in merged.keys() & seen})

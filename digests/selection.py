@@ -26,6 +26,7 @@ class Candidate:
     topics: tuple[str, ...] = ()  # slugs
     upvotes: int | None = None
     is_pick: bool = False
+    is_replacement: bool = False
     pick_position: int = 0
 
 
@@ -35,6 +36,7 @@ class Reader:
 
     topics: tuple[str, ...] = ()  # slugs
     max_papers: int = 10
+    wants_replacements: bool = False
     seen_paper_ids: frozenset[int] = frozenset()
 
 
@@ -50,7 +52,8 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """Candidates in the order in which they are offered, the same for every reader: arranged once for all of them."""
+    """Candidates in the order in which they are offered, the same for all readers but for whether they want new
+    versions of older papers: arranged once for many of them."""
 
     picks: tuple[Candidate, ...]
     others: tuple[Candidate, ...]
@@ -58,9 +61,11 @@ class Arranged:
     places: dict[str, tuple[int, ...]]
 
 
-def arrange(candidates: Iterable[Candidate]) -> Arranged:
+def arrange(candidates: Iterable[Candidate], *, with_replacements: bool = False) -> Arranged:
     """Put candidates in order. Of a paper that occurs twice the last one counts."""
-    papers = {paper.paper_id: paper for paper in candidates}.values()
+    papers = {
+        paper.paper_id: paper for paper in candidates if with_replacements or paper.is_pick or not paper.is_replacement
+    }.values()
     picks = sorted((paper for paper in papers if paper.is_pick), key=lambda paper: paper.pick_position)
     others = sorted((paper for paper in papers if not paper.is_pick), key=trend_order)
     places: dict[str, list[int]] = {}
@@ -72,7 +77,7 @@ def arrange(candidates: Iterable[Candidate]) -> Arranged:
 
 def select_digest(candidates: Iterable[Candidate], reader: Reader) -> tuple[Chosen, ...]:
     """At most `max_papers` papers, none of them seen before, none twice. Nothing to say is an empty tuple."""
-    return choose(arrange(candidates), reader)
+    return choose(arrange(candidates, with_replacements=reader.wants_replacements), reader)
 
 
 def choose(arranged: Arranged, reader: Reader) -> tuple[Chosen, ...]:

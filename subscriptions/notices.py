@@ -4,14 +4,16 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db.models import Q
 
 from mailer.messages import compose, render
 from subscriptions import journal
 from subscriptions.journal import Claimed
-from subscriptions.models import Notice, NoticeKind, SubscriberState
+from subscriptions.models import OWNER_KINDS, Notice, NoticeKind, SubscriberState
 from subscriptions.outgoing import OutgoingState, claim
 from subscriptions.sending import Made, Unmade, send_claimed
 from subscriptions.suppression import awaits_new_opt_in, may_confirm, not_suppressed
@@ -62,12 +64,13 @@ class NoticeWork:
 
     def _make_one(self, row: ClaimedNotice) -> Made[ClaimedNotice] | Unmade[ClaimedNotice]:
         """What goes wrong with one notice stays on its row and never stops the others."""
-        notice, subscriber = row.notice, row.notice.subscriber
-        if subscriber is None:
-            return Unmade(row, OutgoingState.SKIPPED, "The subscriber was erased.")
+        notice, address = row.notice, _address_of(row.notice)
+        if not address:
+            nobody = "No OWNER_EMAIL is set." if notice.kind in OWNER_KINDS else "The subscriber was erased."
+            return Unmade(row, OutgoingState.SKIPPED, nobody)
         try:
-            rendered = render(notice.kind, _context(subscriber.public_id))
-            message = compose(rendered, to=subscriber.email, public_id=notice.public_id, now=self._now)
+            rendered = render(notice.kind, _context(notice))
+            message = compose(rendered, to=address, public_id=notice.public_id, now=self._now)
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:
@@ -76,7 +79,16 @@ class NoticeWork:
         return Made(row, message)
 
 
-def _context(public_id: str) -> dict[str, str]:
+def _address_of(notice: Notice) -> str:
+    if notice.kind in OWNER_KINDS:
+        return str(settings.OWNER_EMAIL)
+    return notice.subscriber.email if notice.subscriber else ""
+
+
+def _context(notice: Notice) -> dict[str, Any]:
+    if notice.subscriber is None:
+        return {**notice.details, "admin_url": f"{settings.SITE_URL}{notice.details.get('admin_path', '')}"}
+    public_id = notice.subscriber.public_id
     return {
         "confirm_url": link(Purpose.CONFIRM, public_id),
         "manage_url": link(Purpose.MANAGE, public_id),
@@ -89,5 +101,6 @@ def _allowed(now: dt.datetime) -> Q:
     unconfirmed = Q(subscriber__state=SubscriberState.PENDING) & may_confirm(now)
     back = Q(subscriber__state=SubscriberState.ACTIVE) & awaits_new_opt_in(now)
     known = Q(subscriber__state__in=[SubscriberState.ACTIVE, SubscriberState.PAUSED]) & not_suppressed()
-    is_confirmation = Q(kind=NoticeKind.CONFIRMATION)
-    return (is_confirmation & (unconfirmed | back)) | (~is_confirmation & known)
+    is_confirmation, is_for_owner = Q(kind=NoticeKind.CONFIRMATION), Q(kind__in=OWNER_KINDS)
+    to_owner = is_for_owner & Q(subscriber__isnull=True)
+    return to_owner | (is_confirmation & (unconfirmed | back)) | (~is_confirmation & ~is_for_owner & known)

@@ -15,6 +15,7 @@ ABSTRACT_LENGTH = 20_000  # Ten times arXiv's own limit.
 AUTHOR_LENGTH = 300
 AUTHOR_COUNT = 6_000  # Twice the largest collaboration.
 LINK_LENGTH = 500
+MAX_COUNT = 2**31 - 1
 
 _TAGS = (
     "a|abbr|article|b|blockquote|br|center|code|dd|div|dl|dt|em|figcaption|figure|font|h[1-6]|hr|i|img|jats:[a-z]+|li"
@@ -36,6 +37,8 @@ def take(text: object) -> str:
     """The text with white space folded and without characters no reader should see; empty for what is no text."""
     if not isinstance(text, str):
         return ""
+    if text.isascii():
+        return fold(text)
     # Half a surrogate pair can come out of JSON, and no database takes it.
     return fold(text.encode("utf-8", "replace").decode().replace("\ufeff", " ")).strip()
 
@@ -75,14 +78,23 @@ def take_link(address: object, *, base: str = "") -> str:
     return link if usable and len(link) <= LINK_LENGTH else ""
 
 
+def count_of(found: object) -> int | None:
+    """A count, written as a number or as its digits. None for what is none, or more than a database counts."""
+    if isinstance(found, str) and found.strip().isascii() and found.strip().isdigit() and len(found) <= 20:
+        found = int(found)
+    if not isinstance(found, int) or isinstance(found, bool):
+        return None
+    return found if 0 <= found <= MAX_COUNT else None
+
+
 def unescape_once(text: str) -> str:
     """One layer of entities less: `Q&amp;A` is `Q&A`, `a & b` and `\\&c` stay."""
-    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
 
 
 def is_html(text: str) -> bool:
     """Whether a text of unknown kind has HTML in it."""
-    return _HTML.search(text) is not None
+    return "<" in text and _HTML.search(text) is not None
 
 
 def as_text(text: str) -> str:

@@ -174,7 +174,7 @@ def test_whatever_the_words_are(title: str, authors: str, excerpt: str, reason: 
     )
     digest = Digest(edition, (Line(card, Section.PERSONAL, reason),) * 2, NOW, frozenset())
     recipient = Recipient(
-        1, "0" * 32, "a@example.org", "", "active", 5, make_schedule(), NOW, topic_names=tuple(topics)
+        1, "0" * 32, "a@example.org", "", "active", 5, False, make_schedule(), NOW, topic_names=tuple(topics)
     )
     shelf = Shelf(now=NOW)
     assert_same(join_digest(digest, recipient, shelf=shelf).rendered, render_plainly(digest, recipient, shelf=shelf))
