@@ -110,9 +110,12 @@ def _rest(text: str, position: int, number: int, error: Exception) -> Problem:
 
 
 def _is_cut(text: str, error: Exception) -> bool:
-    return isinstance(error, json.JSONDecodeError) and (
-        "Unterminated string" in error.msg or error.pos >= len(text.rstrip()) - 1
-    )
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    rest = text[error.pos :].rstrip()
+    is_half_word = any(word.startswith(rest) for word in ("true", "false", "null"))
+    is_half_escape = "escape" in error.msg and len(rest) < 6  # of \u00e9
+    return "Unterminated string" in error.msg or len(rest) <= 1 or is_half_word or is_half_escape
 
 
 def _reason(error: Exception) -> str:
