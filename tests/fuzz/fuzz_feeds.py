@@ -3,15 +3,17 @@
 It runs under Atheris (https://github.com/google/atheris), which is no requirement of the product:
 
     python3 -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install atheris -r requirements/production.txt
-    /tmp/fuzz/bin/python -m tests.fuzz.fuzz_feeds /tmp/fuzz/corpus tests/data/feeds -max_total_time=600 -timeout=10
+    /tmp/fuzz/bin/python -m tests.fuzz.fuzz_feeds /tmp/fuzz/corpus -max_total_time=600 -timeout=10
 
-The first byte of an input says which kind of source it is read as. Every document must be read or refused; what was
+The first byte of an input says which kind of source it is read as; the documents of the tests are the seeds, each as
+every kind. Every document must be read or refused; what was
 read must be text that a database takes, whatever else went wrong; and the quick reader must agree with feedparser.
 A crash is written beside you as `crash-…`; give its name as the only argument to see it again.
 """
 
 import json
 import sys
+from pathlib import Path
 
 import atheris
 
@@ -20,6 +22,7 @@ with atheris.instrument_imports(include=["papers", "feedparser"]):
     from papers.feeds import KINDS, find_feeds, is_short, next_page, parse_feed, xml
     from papers.feeds.kinds import SourceKind
 
+SEEDS = Path(__file__).resolve().parents[1] / "data" / "feeds"
 URL = "https://api.example.org/details/biorxiv/2026-01-01/2026-01-02/0"
 
 
@@ -59,7 +62,7 @@ def check_entry(entry: Entry) -> None:
     require("\0" not in "".join(texts), "zero")
     json.dumps(texts, ensure_ascii=False).encode()
     for link in (entry.link, entry.pdf_link, entry.code_link, entry.project_link):
-        require(not link or link.startswith(("http://", "https://")), link)
+        require(not link or link.lower().startswith(("http://", "https://")), link)
 
 
 def require(holds: bool, what: str) -> None:
@@ -68,6 +71,18 @@ def require(holds: bool, what: str) -> None:
         raise RuntimeError(what)
 
 
+def write_seeds(folder: Path) -> None:
+    """Put the documents of the tests into a corpus."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in SEEDS.iterdir():
+        for number, kind in enumerate(KINDS):
+            if ".expected." not in path.name:
+                (folder / f"{kind}-{path.name}").write_bytes(bytes([number]) + path.read_bytes())
+
+
 if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        if not argument.startswith("-") and not Path(argument).is_file():
+            write_seeds(Path(argument))
     atheris.Setup(sys.argv, fuzz_one)
     atheris.Fuzz()
