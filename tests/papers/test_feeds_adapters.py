@@ -200,6 +200,33 @@ class TestJson:
             assert (titles(feed), len(feed.problems)) == (["Good"], 1)
 
     @pytest.mark.parametrize("kind", JSON_KINDS)
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            "[" * 100_000 + "]" * 100_000,
+            '{"a": nul, "b": "]}\\"}"}',
+            '{"a": 1, }',
+            "{'a': 1}",
+            '{"a": "\\x"}',
+            '["a" "b"]',
+        ],
+        ids=["deep", "half", "comma", "quotes", "escape", "between"],
+    )
+    def test_item_that_is_no_json_does_not_stop_the_others(self, kind: str, bad: str) -> None:
+        whole = wrapped(kind, [good_item(kind, 1), "HERE", good_item(kind, 2)])
+        feed = parse_feed(body=whole.replace(b'"HERE"', bad.encode()), kind=kind)
+        assert titles(feed) == ["Good", "Good"]
+        assert [problem.item for problem in feed.problems] == ["item 2"]
+
+    @pytest.mark.parametrize("kind", JSON_KINDS)
+    def test_endless_numbers_are_read_in_time(self, kind: str) -> None:
+        began = time.process_time()
+        whole = wrapped(kind, [{**good_item(kind), "cdate": "HERE", "version": "HERE"}])
+        feed = parse_feed(body=whole.replace(b'"HERE"', b"9" * 1_000_000), kind=kind)
+        assert titles(feed) == ["Good"]
+        assert time.process_time() - began < 5
+
+    @pytest.mark.parametrize("kind", JSON_KINDS)
     def test_wherever_a_document_is_cut_its_whole_items_come_in(self, kind: str) -> None:
         keys = [entry.key for entry in parse_feed(body=SMALL[kind], kind=kind).entries]
         start = SMALL[kind].index(f'"{JSON_KINDS[kind]}"'.encode())
