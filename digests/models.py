@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from papers.models import Paper
 from subscriptions.models import Subscriber
-from subscriptions.outgoing import Outgoing, indexes_of
+from subscriptions.outgoing import SENT_STATES, Outgoing, OutgoingState, indexes_of
 
 
 class EditionState(models.TextChoices):
@@ -119,6 +119,9 @@ class Delivery(Outgoing):
     edition_revision = models.PositiveIntegerField(null=True, blank=True)
     paper_ids = models.JSONField(default=list, blank=True)
     reasons = models.JSONField(default=list, blank=True)
+    resend_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the owner asked for it once more: it keeps its papers."
+    )
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -134,6 +137,12 @@ class Delivery(Outgoing):
 
     def __str__(self) -> str:
         return f"{self.edition_id} to {self.subscriber_id}"
+
+
+def counts_as_seen() -> Q:
+    """The condition on deliveries «its papers count as seen»: it left, or may have left, or is to leave once more."""
+    waiting = Q(state__in=[OutgoingState.QUEUED, OutgoingState.CLAIMED], resend_at__isnull=False)
+    return Q(state__in=SENT_STATES) | waiting
 
 
 class SkippedDay(models.Model):

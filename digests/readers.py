@@ -8,10 +8,9 @@ from typing import Any
 
 from django.db.models import Max
 
-from digests.models import Delivery, Edition
+from digests.models import Delivery, Edition, counts_as_seen
 from papers.models import Paper, Topic
 from subscriptions.models import Subscriber, Subscription, Suppression
-from subscriptions.outgoing import SENT_STATES
 from subscriptions.schedule import Cadence, Schedule
 
 SEEN_DAYS = 14
@@ -93,7 +92,7 @@ def _add_topics(recipients: dict[int, Recipient]) -> None:
 
 
 def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: dt.datetime) -> None:
-    sent = Delivery.objects.filter(state__in=SENT_STATES).exclude(edition=edition)
+    sent = Delivery.objects.filter(counts_as_seen()).exclude(edition=edition)
     recent = sent.filter(subscriber_id__in=list(recipients), due_at__gte=since)
     for subscriber_id, pk, paper_ids, date in recent.values_list("subscriber_id", "id", "paper_ids", "edition__date"):
         if subscriber_id not in recipients:

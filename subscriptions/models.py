@@ -113,6 +113,7 @@ class ConsentEvent(models.Model):
 
 class SuppressionReason(models.TextChoices):
     HARD_BOUNCE = "hard_bounce", "The address bounced"
+    SOFT_BOUNCE = "soft_bounce", "The address bounced again and again"
     COMPLAINT = "complaint", "Marked our mail as spam"
     MANUAL = "manual", "Put here by the owner"
     ERASED = "erased", "Asked to be erased"

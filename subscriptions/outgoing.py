@@ -211,6 +211,31 @@ def bring_back(skipped: models.QuerySet[Any]) -> int:
     )
 
 
+def send_again(mails: models.QuerySet[Any], **values: Any) -> int:
+    """The owner's word that those of these mails that failed, or are unknown, go out once more. Safe to press twice.
+
+    `values` are written with it. A late answer to the attempt before changes nothing any more.
+    """
+    return mails.filter(state__in=[OutgoingState.FAILED, OutgoingState.UNKNOWN]).update(
+        state=OutgoingState.QUEUED,
+        reason="To be sent again: the owner said so.",
+        attempt=0,
+        worker_deaths=0,
+        not_before=None,
+        claim_token="",
+        lease_until=None,
+        settled_at=None,
+        **values,
+    )
+
+
+def take_as_sent(mails: models.QuerySet[Any]) -> int:
+    """The owner's word that those of these mails that are unknown did leave. Safe to press twice."""
+    return mails.filter(state=OutgoingState.UNKNOWN).update(
+        state=OutgoingState.ACCEPTED, reason="The owner took it as sent.", claim_token="", lease_until=None
+    )
+
+
 def move(
     model: type[Outgoing], *, outgoing_id: str, provider_message_id: str, state: OutgoingState, detail: str
 ) -> Move:

@@ -26,6 +26,7 @@ from subscriptions import journal
 from subscriptions.journal import Claimed
 from subscriptions.outgoing import Outgoing, OutgoingState
 from subscriptions.pace import Pace
+from subscriptions.stopping import is_stopping
 
 LOOK_AGAIN = dt.timedelta(minutes=5)
 # A task ends within minutes, well before its lease: what a slow mail service leaves undone waits for the next bell.
@@ -170,7 +171,7 @@ class Batch(Generic[Row]):
         return picked
 
     def _is_over(self) -> bool:
-        return time.monotonic() > self.deadline or (not self.lines.free and not self.lines.in_flight)
+        return time.monotonic() > self.deadline or is_stopping() or (not self.lines.free and not self.lines.in_flight)
 
     def _take_step(self) -> None:
         free = 0 if self._is_over() else self.lines.free
@@ -251,7 +252,9 @@ class Batch(Generic[Row]):
     def _give_back_rest(self) -> None:
         """The lines are gone, or the batch took too long: what is left waits for the next bell."""
         self._journal([])
-        if self.lines.free:
+        if is_stopping():
+            self._give_back(self._rest(), "The worker was told to end.")
+        elif self.lines.free:
             self._give_back(self._rest(), "The batch took too long.")
         else:
             self._give_back(self._rest(), "The connections to the mail service broke.", after=LOOK_AGAIN)
@@ -294,7 +297,7 @@ def send_claimed(work: Work[Row], ids: Iterable[int]) -> list[OutgoingState | No
                 logger.warning("the worker's time was up")
                 batch.finish()
                 return states
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or is_stopping():
                 return states
     finally:
         if lines is not None:
