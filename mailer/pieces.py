@@ -16,19 +16,22 @@ class Piece:
     """A run of text as part of a mail: the text itself, its bytes with the line ends of mail, and how long its lines
     are: the first, the last, and the longest of all."""
 
-    __slots__ = ("first", "has_break", "last", "longest", "text", "wire")
+    __slots__ = ("begins_with_dot", "first", "has_break", "last", "longest", "stuffed", "text", "wire")
 
     def __init__(self, text: str) -> None:
         if "\r" in text:
             # A bare one is no line end in mail, and servers do not agree on what it is.
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.text = text
+        self.begins_with_dot = text.startswith(".")
         if "\n" in text:
             self.wire = text.encode().replace(b"\n", b"\r\n")
             lines = [len(line) for line in self.wire.split(b"\r\n")]
             self.has_break, self.first, self.last, self.longest = True, lines[0], lines[-1], max(lines)
+            # As SMTP wants it: a dot that begins a line has another before it (RFC 5321, section 4.5.2).
+            self.stuffed = self.wire.replace(b"\r\n.", b"\r\n..") if b"\r\n." in self.wire else self.wire
         else:
-            self.wire = text.encode()
+            self.wire = self.stuffed = text.encode()
             self.has_break, self.first = False, len(self.wire)
             self.last = self.longest = self.first
 
@@ -51,6 +54,14 @@ class Joined:
     def wire(self) -> bytes:
         """The whole text in UTF-8, with the line ends of mail."""
         return b"".join([piece.wire for piece in self.pieces])
+
+    @property
+    def stuffed(self) -> bytes:
+        """The same with a dot before each dot that begins a line, for SMTP."""
+        if any([piece.begins_with_dot for piece in self.pieces]):  # noqa: C419 - quicker than a generator
+            found = self.wire.replace(b"\r\n.", b"\r\n..")
+            return b"." + found if found.startswith(b".") else found
+        return b"".join([piece.stuffed for piece in self.pieces])
 
     @property
     def size(self) -> int:
