@@ -16,7 +16,7 @@ from digests.cards import Card
 from digests.selection import Section
 from mailer.links import site_context
 from mailer.messages import Parts, check_budget, inline_styles, render_part
-from mailer.pieces import Joined, Piece, cut, escape_attribute, escape_text, placeholder
+from mailer.pieces import Filled, Joined, Piece, Template, cut, escape_attribute, escape_text, placeholder
 from mailer.wrapping import LONGEST_LINE, fold_blanks, fold_html, wrap_line, wrap_text
 from subscriptions.tokens import LinkMaker, Purpose
 
@@ -179,13 +179,13 @@ class _Frame:
             "pieces": _HERE,
         }
         before, after = inline_styles(render_part("html", "digest", "body.html", shared)).split(_HERE)
-        self._html_before = _cut_lines(before, self._marks, fold=True)
-        self._html_after = _cut_lines(after, self._marks, fold=True)
+        self._html_before = _Gaps(before, self._marks, is_html=True)
+        self._html_after = _Gaps(after, self._marks, is_html=True)
         before, after = render_part("text", "digest", "body.txt", shared).split(_HERE)
         self._text_before = Piece(wrap_text(before).strip("\n"))
-        self._text_after = _cut_lines(fold_blanks(wrap_text(after)).lstrip("\n"), self._marks, fold=False)
+        self._text_after = _Gaps(fold_blanks(wrap_text(after)).lstrip("\n"), self._marks, is_html=False)
 
-    def html(self, cards: list[Piece], personal: Personal, *, count: int, titles: list[str]) -> list[Piece]:
+    def html(self, cards: list[Piece], personal: Personal, *, count: int, titles: list[str]) -> list[Piece | Filled]:
         """The HTML part, `cards` in its middle."""
         values = {
             "why": escape_text(personal.why),
@@ -194,12 +194,12 @@ class _Frame:
             "count": papers_for_you(count),
             "preheader": preheader(count, titles),
         }
-        return [*_filled(self._html_before, values), *cards, *_filled(self._html_after, values)]
+        return [self._html_before.fill(values), *cards, self._html_after.fill(values)]
 
-    def text(self, cards: list[Piece], personal: Personal) -> list[Piece]:
+    def text(self, cards: list[Piece], personal: Personal) -> list[Piece | Filled]:
         """The text part, `cards` in its middle."""
         values = {"why": personal.why, "manage": personal.manage_url, "unsubscribe": personal.unsubscribe_url}
-        return [self._text_before, *cards, _GAP, *_filled(self._text_after, values, is_text=True)]
+        return [self._text_before, *cards, _GAP, self._text_after.fill(values)]
 
 
 def subject_of(lines: Sequence[Line], context: dict[str, Any]) -> str:
@@ -236,33 +236,39 @@ def _styled(piece: str) -> str:
     return fold_html(inline_styles(whole).split(_HERE)[1][1:-1])
 
 
-def _cut_lines(text: str, marks: dict[str, str], *, fold: bool) -> "list[Piece | list[str]]":
-    """`text` as runs of whole lines that are the same for all, and lines that are not, cut where something goes in."""
-    found: list[Piece | list[str]] = []
-    run: list[str] = []
-    lines = text.split("\n")
-    for index, line in enumerate(lines):
-        ending = "\n" if index < len(lines) - 1 else ""
-        parts = cut(line, marks)
-        if fold and not _MOVING.intersection(parts[1::2]):
-            # What goes in is as long as its placeholder, so it breaks now where it would break then.
-            parts = cut(fold_html(line), marks)
-        if len(parts) == 1:
-            run.append(f"{parts[0]}{ending}")
-            continue
-        found += [Piece("".join(run)), parts]
-        run = [ending]
-    return [*found, Piece("".join(run))]
+class _Gaps:
+    """A run of lines in which something personal stands. Most of it goes in as it is; a line whose length differs from
+    reader to reader is made as a whole, so that it can be broken where it must."""
 
+    def __init__(self, text: str, marks: dict[str, str], *, is_html: bool) -> None:
+        self._is_html = is_html
+        runs = [""]
+        # A name where the part goes in as it is, or the whole line, cut.
+        self._gaps: list[str | list[str]] = []
+        lines = text.split("\n")
+        for index, line in enumerate(lines):
+            parts = cut(line, marks)
+            if _MOVING.intersection(parts[1::2]):
+                self._gaps.append(parts)
+                runs.append("")
+            else:
+                # What goes in is as long as its placeholder, so it breaks now where it would break then.
+                parts = cut(fold_html(line), marks) if is_html else parts
+                runs[-1] += parts[0]
+                for name, after in zip(parts[1::2], parts[2::2], strict=True):
+                    self._gaps.append(name)
+                    runs.append(after)
+            if index < len(lines) - 1:
+                runs[-1] += "\n"
+        self._template = Template(runs, [marks[gap] if isinstance(gap, str) else "" for gap in self._gaps])
 
-def _filled(parts: "list[Piece | list[str]]", values: dict[str, str], *, is_text: bool = False) -> list[Piece]:
-    filled: list[Piece] = []
-    for part in parts:
-        if isinstance(part, Piece):
-            filled.append(part)
-            continue
-        line = "".join([values[item] if place % 2 else item for place, item in enumerate(part)])
-        if part[1] in _MOVING:
-            line = wrap_line(line) if is_text else fold_html(line)
-        filled.append(Piece(line))
-    return filled
+    def fill(self, values: dict[str, str]) -> Filled:
+        """The lines of one reader."""
+        found = []
+        for gap in self._gaps:
+            if isinstance(gap, str):
+                found.append(values[gap])
+                continue
+            line = "".join([values[part] if place % 2 else part for place, part in enumerate(gap)])
+            found.append(fold_html(line) if self._is_html else wrap_line(line))
+        return Filled(self._template, tuple(found))
