@@ -182,6 +182,7 @@ def _read_entry(entry: Element) -> dict[str, Any]:
 def _read_common(children: Iterable[Element], texts: dict[str, str]) -> dict[str, Any]:
     raw = dict[str, Any]()
     authors, tags, links = list[dict[str, str]](), list[dict[str, str]](), list[dict[str, str]]()
+    has_creator = False
     for child in children:
         tag = child.tag
         name = texts.get(tag)
@@ -190,6 +191,9 @@ def _read_common(children: Iterable[Element], texts: dict[str, str]) -> dict[str
         elif tag == f"{_ATOM}link":
             links.append(_link_of(child))
         elif tag == f"{_ATOM}author":
+            # Behind a creator, feedparser writes its name over the creator's.
+            if has_creator:
+                raise _UnsureError
             authors.append(_author_of(child))
         elif tag == f"{_ATOM}category":
             tags.append({"term": _term_of(child)})
@@ -198,6 +202,7 @@ def _read_common(children: Iterable[Element], texts: dict[str, str]) -> dict[str
         elif tag == f"{_ATOM}id":
             _put(raw, "id", _guid_of(child))
         elif tag == f"{_DC}creator":
+            has_creator = True
             authors.append(_creator_of(child))
         elif tag == f"{_ARXIV}primary_category":
             _put(raw, "arxiv_primary_category", {"term": _term_of(child)})
