@@ -164,6 +164,8 @@ def test_whatever_else_stands_in_a_feed_means_what_feedparser_says(what: str, in
         ("<author>", "<author>Somebody "),
         ("<author>", "<author><email>a@example.org</email>"),
         ("<author>", "<author><arxiv:affiliation>MIT</arxiv:affiliation>"),
+        ("<dc:creator>", "<dc:creator>Cy Wu</dc:creator><author><name>Di Xu</name></author><dc:creator>"),
+        ("<dc:creator>", "<author><name>Di Xu</name></author><dc:creator>"),
         ("<entry>", "<entry><contributor><name>Cy Wu</name></contributor>"),
         ("<entry>", "<entry><dc:creator>Ann Lee, Bo Li</dc:creator>"),
         ("<feed ", '<feed xml:lang="en-us" '),
