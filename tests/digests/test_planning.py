@@ -203,7 +203,7 @@ def newest_per_reader(readers: list[Subscriber]) -> dict[int, int]:
 def test_a_crash_between_chunks_leaves_the_rest_due(edition: Edition, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(planning, "CHUNK", 2)
     readers = [make_subscriber() for _ in range(5)]
-    real, calls = plan_subscribers, []
+    real, calls = planning.plan_readers, []
 
     def dies_at_the_second(*args: Any, **kwargs: Any) -> PlanReport:
         calls.append(args)
@@ -211,13 +211,13 @@ def test_a_crash_between_chunks_leaves_the_rest_due(edition: Edition, monkeypatc
             raise KeyboardInterrupt
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(planning, "plan_subscribers", dies_at_the_second)
+    monkeypatch.setattr(planning, "plan_readers", dies_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         plan_due(now=NOW)
     assert Delivery.objects.count() == 2
     assert Subscriber.objects.due(NOW).count() == 3
 
-    monkeypatch.setattr(planning, "plan_subscribers", real)
+    monkeypatch.setattr(planning, "plan_readers", real)
     assert plan_due(now=NOW) == PlanReport(planned=3)
     assert set(Delivery.objects.values_list("subscriber_id", flat=True)) == {reader.pk for reader in readers}
 
@@ -335,3 +335,34 @@ def test_a_bell_that_nobody_heard_is_rung_again_the_next_minute(edition: Edition
     assert len(silent_bell) == 2
     assert silent_bell[0] == silent_bell[1]
     assert Delivery.objects.count() == 1
+
+
+def test_a_hundred_thousand_readers_cost_no_more_queries_a_chunk_than_ten(
+    edition: Edition, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(30):
+        make_subscriber(hour=number % 24, zone=["UTC", "Europe/Berlin", "Asia/Tokyo"][number % 3])
+    counts = []
+    for chunk in (30, 10):
+        monkeypatch.setattr(planning, "CHUNK", chunk)
+        Delivery.objects.all().delete()
+        Subscriber.objects.update(next_due_at=NOW - MINUTE)
+        with CaptureQueriesContext(connection) as queries:
+            assert plan_due(now=NOW).planned == 30
+        counts.append(len(queries))
+    one_chunk, three_chunks = counts
+    assert one_chunk <= 10
+    assert three_chunks <= 3 * one_chunk
+
+
+def test_what_planning_writes_is_what_the_model_would(edition: Edition):
+    make_subscriber()
+    plan_due(now=NOW)
+    planned, made = Delivery.objects.get(), Delivery(edition=edition, due_at=NOW)
+    own = {"id", "public_id", "subscriber", "due_at", "created_at"}
+    for field in Delivery._meta.concrete_fields:
+        if field.name not in own:
+            assert getattr(planned, field.attname) == getattr(made, field.attname), field.name
+    assert len(planned.public_id) == 32
+    assert int(planned.public_id, 16)
+    assert planned.created_at is not None

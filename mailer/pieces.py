@@ -1,0 +1,104 @@
+"""Text that is made once and joined many times: pieces of a mail, with the bytes they have on the wire.
+
+A digest is mostly the same for everybody. What is the same is rendered by Django's templates once, with a placeholder
+where each personal part goes, and cut there; a mail is then joined from the pieces and the personal parts between them.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+# Made anew in each process: nothing a feed or a reader can write contains them. Letters and digits, so that neither
+# templates nor the CSS inliner change them, wherever they stand.
+_SECRET = secrets.token_hex(8)
+
+
+class Piece:
+    """A run of text as part of a mail: the text itself, its bytes with the line ends of mail, and how long its lines
+    are: the first, the last, and the longest of all."""
+
+    __slots__ = ("first", "has_break", "last", "longest", "text", "wire")
+
+    def __init__(self, text: str) -> None:
+        if "\r" in text:
+            # A bare one is no line end in mail, and servers do not agree on what it is.
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        self.text = text
+        if "\n" in text:
+            self.wire = text.encode().replace(b"\n", b"\r\n")
+            lines = [len(line) for line in self.wire.split(b"\r\n")]
+            self.has_break, self.first, self.last, self.longest = True, lines[0], lines[-1], max(lines)
+        else:
+            self.wire = text.encode()
+            self.has_break, self.first = False, len(self.wire)
+            self.last = self.longest = self.first
+
+
+class Joined:
+    """Pieces in order, as one text. Whoever knows that no line has more than `at_most` octets saves the counting."""
+
+    __slots__ = ("_at_most", "pieces")
+
+    def __init__(self, pieces: Sequence[Piece], *, at_most: int | None = None) -> None:
+        self.pieces = pieces
+        self._at_most = at_most
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join([piece.text for piece in self.pieces])
+
+    @property
+    def wire(self) -> bytes:
+        """The whole text in UTF-8, with the line ends of mail."""
+        return b"".join([piece.wire for piece in self.pieces])
+
+    @property
+    def size(self) -> int:
+        """How many octets `wire` has."""
+        return sum([len(piece.wire) for piece in self.pieces])
+
+    @property
+    def longest_line(self) -> int:
+        """How many octets the longest line has, or at most has."""
+        if self._at_most is not None:
+            return self._at_most
+        longest = running = 0
+        for piece in self.pieces:
+            running += piece.first
+            if piece.has_break:
+                longest = max(longest, running, piece.longest)
+                running = piece.last
+        return max(longest, running)
+
+
+def placeholder(name: str, *, length: int = 0) -> str:
+    """What to render in place of a personal part; with `length`, exactly as long as the real one will be."""
+    mark = f"x{_SECRET}{name.encode().hex()}x"
+    return mark.ljust(length, "z") if length else mark
+
+
+def cut(text: str, marks: dict[str, str]) -> list[str]:
+    """`text` cut at its placeholders (`marks` has them by name): what stands between them alternates with the names.
+
+    The result begins and ends with text: [text, name, text, name, …, text].
+    """
+    found: list[str] = []
+    rest = text
+    while True:
+        places = [(place, name) for name, mark in marks.items() if (place := rest.find(mark)) >= 0]
+        if not places:
+            return [*found, rest]
+        place, name = min(places)
+        found += [rest[:place], name]
+        rest = rest[place + len(marks[name]) :]
+
+
+def escape_text(text: str) -> str:
+    """Text as it stands between the tags of our HTML, once the CSS inliner has written that: as in HTML's own way to
+    write a document (HTML standard, 13.3)."""
+    return text.replace("&", "&amp;").replace("\xa0", "&nbsp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def escape_attribute(text: str) -> str:
+    """Text as it stands in an attribute of our HTML, likewise."""
+    return text.replace("&", "&amp;").replace("\xa0", "&nbsp;").replace('"', "&quot;")
