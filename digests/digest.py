@@ -68,6 +68,11 @@ class Shelf:
         self._contexts: dict[tuple[int, int, bool], dict[str, Any]] = {}
         self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
 
+    def begin_batch(self, now: dt.datetime) -> None:
+        """Ask anew what may have changed since the batch before: which editions are published."""
+        self.now = now
+        self._published = None
+
     def covered(self, last_date: dt.date | None, edition: Edition) -> list[Edition]:
         """The editions a digest holds: those since the reader's last, up to and with `edition`; that one alone where
         it is their first."""
@@ -142,11 +147,11 @@ def shelf_for(now: dt.datetime) -> Shelf:
     """The shelf of this process: what was read of editions lately, and every piece made since the process began."""
     kept = _kept[0] if _kept else None
     if kept is None or time.monotonic() - kept.made_at > SHELF_SECONDS:
+        if kept:
+            kept.press.forget_lines()
         kept = Shelf(now=now, press=kept.press if kept else None)
         _kept[:] = [kept]
-    kept.now = now
-    # An edition that was paused or published since is one the next batch must know of; a link bears its day.
-    kept._published = None
+    kept.begin_batch(now)
     return kept
 
 

@@ -111,6 +111,10 @@ class Press:
         check_budget("digest", parts.html.size)
         return parts
 
+    def forget_lines(self) -> None:
+        """The lines joined so far will not be seen again; what was rendered for their cards stays."""
+        self._entries.clear()
+
     def _frame(self, context: dict[str, Any]) -> "_Frame":
         edition = context["edition"]
         key = (edition.pk, edition.revision, edition.title, edition.intro, context["day"], context["is_sample"])
