@@ -32,7 +32,7 @@ LOOK_AGAIN = dt.timedelta(minutes=5)
 # A task ends within minutes, well before its lease: what a slow mail service leaves undone waits for the next bell.
 LONGEST_BATCH = 180.0
 # So many rows are claimed, read and made together.
-HANDFUL = 250
+HANDFUL = 500
 # Seconds between the tries to write into the journal.
 JOURNAL_AGAIN_AFTER = (0.2, 1.0, 5.0)
 # How long a worker whose time is up waits for the answers to what it has handed over.
