@@ -37,8 +37,9 @@ HANDFUL = 500
 JOURNAL_AGAIN_AFTER = (0.2, 1.0, 5.0)
 # How long a worker whose time is up waits for the answers to what it has handed over.
 LAST_WORDS_SECONDS = 10.0
-# With some answers there, how long to wait for more of them to share a commit with.
-GATHER_SECONDS = 0.002
+# With some answers there, how long to wait for more of them to share a commit with, and how many are enough.
+GATHER_SECONDS = 0.005
+GATHER_SHARE = 0.75
 # A batch waits so long for leave to send; what must wait longer is put back.
 LONGEST_WAIT = 20.0
 SHORT_SLEEP = 0.25
@@ -207,10 +208,10 @@ class Batch(Generic[Row]):
     def _hear(self, seconds: float) -> None:
         """Wait for answers; where there are some, a moment longer for more, so that a commit serves many."""
         heard = self.lines.poll(max(0.0, seconds))
-        if heard and len(self._flying) > 2 * len(heard):
-            until = time.monotonic() + GATHER_SECONDS
-            while len(self._flying) > 2 * len(heard) and (left := until - time.monotonic()) > 0:
-                heard += self.lines.poll(left)
+        enough = GATHER_SHARE * len(self._flying)
+        until = time.monotonic() + GATHER_SECONDS
+        while heard and len(heard) < enough and (left := until - time.monotonic()) > 0:
+            heard += self.lines.poll(left)
         self._answers += [(self._flying.pop(pk), outcome) for pk, outcome in heard]
         for _, outcome in heard:
             if isinstance(outcome, TryLater) and outcome.wait_seconds:
