@@ -63,10 +63,10 @@ def test_each_provider_has_a_rate_of_its_own(settings: Settings):
 
 
 def test_a_domain_that_must_wait_lets_others_pass(settings: Settings, sent: list[str], monkeypatch: pytest.MonkeyPatch):
-    settings.SEND_RATE_PER_DOMAIN = {"slow.example": 10}
+    settings.SEND_RATE_PER_DOMAIN = {"slow.example": 1}
     monkeypatch.setattr(sending, "SHORT_SLEEP", 0.01)
-    emails = [f"a{number}@slow.example" for number in range(4)] + [f"b{number}@quick.example" for number in range(4)]
-    assert send_deliveries(deliveries(*emails), now=NOW) == SendReport(accepted=8)
+    emails = ["a1@slow.example", "a2@slow.example", *[f"b{number}@quick.example" for number in range(4)]]
+    assert send_deliveries(deliveries(*emails), now=NOW) == SendReport(accepted=6)
     assert sorted(sent) == sorted(emails)
     assert [email for email in sent if "quick" in email] == sent[1:5]
 
