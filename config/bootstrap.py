@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from digests.editions import local_date, publish_now
-from digests.models import Edition
+from digests.models import Edition, EditionPaper
 from papers.fetching import can_connect
-from papers.ingest import Visit, fetch_policy, visit_source
+from papers.ingest import fetch_policy, visit_source
 from papers.models import Source, SourceState
+from papers.recording import Visit
 from papers.sample.server import SAMPLE_PATHS
 
 Clock = Callable[[], dt.datetime]
@@ -41,7 +42,8 @@ def first_loop(*, sample_url: str, clock: Clock, say: Callable[[str], None]) -> 
     now = clock()
     published = publish_now(date=local_date(now), now=now)
     if published.edition:
-        say(f"Published the edition of {published.edition.date} with {published.edition.entries.count()} papers.")
+        count = EditionPaper.objects.filter(edition=published.edition).shown().count()
+        say(f"Published the edition of {published.edition.date} with {count} papers.")
     else:
         say(published.reason)
     return published.edition

@@ -206,6 +206,11 @@ if not _at:
         " signs like a comma in it stands in double quotes."
     )
 REPLY_TO = env.text("REPLY_TO", "", "Where a reader's reply goes: a person.")
+OWNER_EMAIL = env.text(
+    "OWNER_EMAIL",
+    REPLY_TO or parseaddr(DEFAULT_FROM_EMAIL)[1],
+    "Who runs this: told when a source has stalled and the like. Default: REPLY_TO, else the sender's address.",
+)
 POSTAL_ADDRESS = env.text("POSTAL_ADDRESS", "", "The postal address in the footer of every digest.")
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET", "", "user:password that a mail provider's webhooks must show.")
 ANYMAIL: dict[str, Any] = {**env.prefixed("ANYMAIL_"), "REQUESTS_TIMEOUT": 30}

@@ -54,6 +54,7 @@ class EditionPaperInline(admin.TabularInline[EditionPaper, Edition]):
         )
         ordered = (
             EditionPaper.objects.filter(edition_id=object_id)
+            .exclude(choice=Choice.CANDIDATE, is_replacement=True)
             .annotate(rank=decided_first)
             .order_by("rank", "position", Coalesce("paper__upvotes", 0).desc(), "-paper__announced_date", "-paper_id")
         )
@@ -114,7 +115,7 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
 
     @admin.display(description="papers")
     def paper_count(self, edition: Edition) -> int:
-        return edition.entries.exclude(choice=Choice.HIDDEN).count()
+        return edition.entries.shown().count()
 
     @admin.display(description="picks")
     def pick_count(self, edition: Edition) -> int:

@@ -14,8 +14,9 @@ from digests.models import Delivery, Edition, EditionPaper
 from digests.planning import plan_due
 from mailer.outbox import list_mails
 from papers.feeds import parse_feed
-from papers.ingest import Visit, take_document
+from papers.ingest import take_document
 from papers.models import FetchStatus, Paper, Source, SourceState
+from papers.recording import Visit
 from subscriptions.addresses import hash_address
 from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.outgoing import due_ids
@@ -96,7 +97,7 @@ def _tell_fetched(report: DemoReport) -> None:
 
 
 def _tell_edition(report: DemoReport, edition: Edition) -> None:
-    count = EditionPaper.objects.filter(edition=edition).count()
+    count = EditionPaper.objects.filter(edition=edition).shown().count()
     note = "new and cross-listed ones of the last week"
     report.rows.append(("edition", f"{edition.date}, {edition.state}, {count} papers: {note}"))
 

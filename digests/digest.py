@@ -13,6 +13,7 @@ from digests.models import Choice, Delivery, Edition, EditionPaper
 from digests.selection import Candidate, Chosen, Reader, Section, select_digest
 from mailer.links import absolute
 from mailer.messages import ListHeaders, Rendered, compose, render
+from papers.merging import all_ids
 from papers.models import Topic
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import SENT_STATES
@@ -94,7 +95,8 @@ def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> D
     reader = Reader(
         topics=tuple(subscriber.topics.order_by("position", "name").values_list("slug", flat=True)),
         max_papers=subscriber.max_papers,
-        seen_paper_ids=frozenset(pk for ids in seen.values() for pk in ids),
+        wants_replacements=subscriber.wants_replacements,
+        seen_paper_ids=all_ids(pk for ids in seen.values() for pk in ids),
     )
     chosen = select_digest(shelf.candidates(editions), reader)
     cards = shelf.cards((choice.paper_id for choice in chosen), editions=editions)
@@ -181,6 +183,7 @@ def _load_candidates(editions: Sequence[Edition]) -> list[Candidate]:
             topics=tuple(topic.slug for topic in entry.paper.topics.all() if topic.is_active),
             upvotes=entry.paper.upvotes,
             is_pick=entry.choice == Choice.PICK,
+            is_replacement=entry.is_replacement,
             pick_position=order,
         )
         for order, entry in enumerate(entries)

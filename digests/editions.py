@@ -17,7 +17,7 @@ from papers.models import Announcement, Paper
 
 CANDIDATE_DAYS = 7
 _CHUNK = 1000
-_COUNTS_AS_ANNOUNCED = (AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST)
+_COUNTS_AS_NEW = (AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST)
 _NOT_YET_SHOWN = (EditionState.DRAFT, EditionState.HELD)
 
 
@@ -57,19 +57,30 @@ def grow_draft(*, date: dt.date, cutoff_at: dt.datetime) -> int:
     """Put every paper that belongs into the edition of `date`. Returns how many came in. Safe to run twice.
 
     It takes each paper announced (new or cross-listed) on or before that day, not older than a week, seen before the
-    cut-off, not withdrawn, and in no edition already shown. A day without such papers gets no edition.
+    cut-off, not withdrawn, and in no edition already shown. A day without such papers gets no edition. New versions of
+    older papers come in beside them, marked: they are for the readers who asked for those.
     """
-    paper_ids = _candidate_ids(date=date, cutoff_at=cutoff_at)
-    if not paper_ids:
+    new_ids = _candidate_ids(date=date, cutoff_at=cutoff_at)
+    if not new_ids:
         return 0
+    new_versions = _new_version_ids(date=date, cutoff_at=cutoff_at)
     with transaction.atomic():
         # Locked, so that it cannot be published between the look at its state and the papers that come in.
         edition, _ = Edition.objects.select_for_update().get_or_create(date=date, defaults={"cutoff_at": cutoff_at})
         if edition.state not in _NOT_YET_SHOWN:
             return 0
-        held = set(edition.entries.values_list("paper_id", flat=True))
-        fresh = [EditionPaper(edition=edition, paper_id=pk) for pk in paper_ids if pk not in held]
-        EditionPaper.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=_CHUNK)
+        held = dict(edition.entries.values_list("paper_id", "is_replacement"))
+        fresh = [EditionPaper(edition=edition, paper_id=pk) for pk in new_ids if pk not in held]
+        versions = [
+            EditionPaper(edition=edition, paper_id=pk, is_replacement=True)
+            for pk in new_versions
+            if pk not in held and pk not in new_ids
+        ]
+        EditionPaper.objects.bulk_create([*fresh, *versions], ignore_conflicts=True, batch_size=_CHUNK)
+        # Announced as new after all: its new version came in first.
+        news = [pk for pk in new_ids if held.get(pk)]
+        edition.entries.filter(paper_id__in=news, is_replacement=True).update(is_replacement=False)
+        _drop_withdrawn(edition)
     return len(fresh)
 
 
@@ -175,22 +186,42 @@ def _move(edition: Edition, before: set[EditionState], after: EditionState) -> b
 
 
 def _not_shown_elsewhere(entries: QuerySet[EditionPaper]) -> QuerySet[EditionPaper]:
-    """Those of these entries that a curator touched, or whose paper stands in no other edition that was shown."""
-    elsewhere = EditionPaper.objects.filter(paper=OuterRef("paper"), edition__state__in=SHOWN_STATES)
+    """Those of these entries that a curator touched, or whose paper stands in no other edition that was shown (a new
+    version: in none that showed a new version)."""
+    elsewhere = EditionPaper.objects.filter(
+        paper=OuterRef("paper"), is_replacement=OuterRef("is_replacement"), edition__state__in=SHOWN_STATES
+    )
     return entries.exclude(Exists(elsewhere.exclude(edition=OuterRef("edition"))), choice=Choice.CANDIDATE)
 
 
+def _drop_withdrawn(edition: Edition) -> None:
+    """What was withdrawn leaves an edition that nobody has seen; what a curator touched stays for them to see."""
+    gone = edition.entries.filter(choice=Choice.CANDIDATE, paper__withdrawn_at__isnull=False)
+    EditionPaper.objects.filter(pk__in=list(gone.values_list("pk", flat=True))).delete()
+
+
 def _candidate_ids(*, date: dt.date, cutoff_at: dt.datetime) -> list[int]:
-    announced = Announcement.objects.filter(
-        date__lte=date,
-        date__gt=date - dt.timedelta(days=CANDIDATE_DAYS),
-        kind__in=_COUNTS_AS_ANNOUNCED,
-        seen_at__lt=cutoff_at,
+    announced = _announced(date=date, cutoff_at=cutoff_at).filter(kind__in=_COUNTS_AS_NEW)
+    shown_before = EditionPaper.objects.filter(edition__state__in=SHOWN_STATES, is_replacement=False)
+    return _standing_ids(announced, shown_before)
+
+
+def _new_version_ids(*, date: dt.date, cutoff_at: dt.datetime) -> list[int]:
+    replaced = _announced(date=date, cutoff_at=cutoff_at).filter(kind=AnnouncementKind.REPLACEMENT)
+    # A week later the same paper may come in a newer version still.
+    lately = EditionPaper.objects.filter(
+        edition__state__in=SHOWN_STATES, edition__date__gt=date - dt.timedelta(days=CANDIDATE_DAYS)
     )
-    shown_before = EditionPaper.objects.filter(edition__state__in=SHOWN_STATES)
-    papers = (
-        Paper.objects.filter(withdrawn_at__isnull=True, id__in=announced.values("paper_id"))
-        .exclude(id__in=shown_before.values("paper_id"))
-        .order_by("id")
+    return _standing_ids(replaced, lately.filter(is_replacement=True))
+
+
+def _announced(*, date: dt.date, cutoff_at: dt.datetime) -> QuerySet[Announcement]:
+    return Announcement.objects.filter(
+        date__lte=date, date__gt=date - dt.timedelta(days=CANDIDATE_DAYS), seen_at__lt=cutoff_at
     )
+
+
+def _standing_ids(announced: QuerySet[Announcement], shown: QuerySet[EditionPaper]) -> list[int]:
+    papers = Paper.objects.standing().filter(id__in=announced.values("paper_id"))
+    papers = papers.exclude(id__in=shown.values("paper_id")).order_by("id")
     return list(papers.values_list("id", flat=True))

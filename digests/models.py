@@ -67,6 +67,14 @@ class Choice(models.TextChoices):
     HIDDEN = "hidden", "Hidden"
 
 
+class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
+    def shown(self) -> "EditionPaperQuerySet":
+        """What everybody sees of an edition: not what is hidden, withdrawn, or only a new version of something old that
+        no curator picked."""
+        standing = self.filter(paper__withdrawn_at__isnull=True).exclude(choice=Choice.HIDDEN)
+        return standing.exclude(choice=Choice.CANDIDATE, is_replacement=True)
+
+
 class EditionPaper(models.Model):
     """A paper in an edition, and what the curator did to it."""
 
@@ -74,11 +82,19 @@ class EditionPaper(models.Model):
     paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="edition_entries")
     choice = models.CharField(max_length=10, choices=Choice, default=Choice.CANDIDATE)
     position = models.PositiveSmallIntegerField(default=0, help_text="Order among the picks; the lowest comes first.")
+    is_replacement = models.BooleanField(
+        "new version",
+        default=False,
+        editable=False,
+        help_text="Announced as a new version of an older paper: only for readers who asked for those.",
+    )
     note = models.CharField(
         max_length=500,
         blank=True,
         help_text="Why you picked it: shown above the paper. **bold**, *italic* and [links](…) work.",
     )
+
+    objects = EditionPaperQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["edition", "paper"], name="edition_paper_once")]

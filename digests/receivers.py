@@ -1,4 +1,4 @@
-"""Doorways for what subscriptions tells us."""
+"""Doorways for what the packages below tell us."""
 
 import datetime as dt
 from typing import Any
@@ -7,13 +7,30 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from digests.delivering import bring_back_for, sendable_ids
-from digests.models import Delivery
+from digests.models import Choice, Delivery, EditionPaper
 from digests.planning import newest_sendable, plan_subscribers
 from digests.tasks import send_deliveries
+from papers.signals import papers_merged
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.schedule import next_due
 from subscriptions.signals import mail_event_stored, subscriber_confirmed
+
+
+@receiver(papers_merged)
+def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) -> None:
+    """The paper that stays takes the other's places in editions, with what a curator did to them."""
+    there = set(EditionPaper.objects.filter(paper_id=kept_id).values_list("edition_id", flat=True))
+    for entry in EditionPaper.objects.filter(paper_id=dropped_id):
+        if entry.edition_id not in there:
+            EditionPaper.objects.filter(pk=entry.pk).update(paper_id=kept_id)
+            continue
+        if entry.choice != Choice.CANDIDATE:
+            untouched = EditionPaper.objects.filter(
+                edition_id=entry.edition_id, paper_id=kept_id, choice=Choice.CANDIDATE
+            )
+            untouched.update(choice=entry.choice, position=entry.position, note=entry.note)
+        entry.delete()
 
 
 @receiver(subscriber_confirmed)

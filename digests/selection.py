@@ -25,6 +25,7 @@ class Candidate:
     topics: tuple[str, ...] = ()  # slugs
     upvotes: int | None = None
     is_pick: bool = False
+    is_replacement: bool = False
     pick_position: int = 0
 
 
@@ -34,6 +35,7 @@ class Reader:
 
     topics: tuple[str, ...] = ()  # slugs
     max_papers: int = 10
+    wants_replacements: bool = False
     seen_paper_ids: frozenset[int] = frozenset()
 
 
@@ -49,7 +51,7 @@ class Chosen:
 
 def select_digest(candidates: Iterable[Candidate], reader: Reader) -> tuple[Chosen, ...]:
     """At most `max_papers` papers, none of them seen before, none twice. Nothing to say is an empty tuple."""
-    unseen = {paper.paper_id: paper for paper in candidates if paper.paper_id not in reader.seen_paper_ids}
+    unseen = {paper.paper_id: paper for paper in candidates if _is_for(reader, paper)}
     picks = sorted((paper for paper in unseen.values() if paper.is_pick), key=lambda paper: paper.pick_position)
     others = sorted((paper for paper in unseen.values() if not paper.is_pick), key=trend_order)
     chosen = [Chosen(paper.paper_id, Section.PICKS) for paper in picks]
@@ -61,6 +63,11 @@ def select_digest(candidates: Iterable[Candidate], reader: Reader) -> tuple[Chos
         else:
             rest.append(Chosen(paper.paper_id, Section.TRENDING, upvotes=paper.upvotes))
     return tuple((chosen + rest)[: reader.max_papers])
+
+
+def _is_for(reader: Reader, paper: Candidate) -> bool:
+    wanted = paper.is_pick or reader.wants_replacements or not paper.is_replacement
+    return wanted and paper.paper_id not in reader.seen_paper_ids
 
 
 def trend_order(paper: Candidate) -> tuple[int, int, int]:

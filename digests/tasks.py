@@ -6,6 +6,7 @@ from collections.abc import Callable
 from celery import shared_task
 from django.utils import timezone
 
+from digests.alerts import tell_about_sources
 from digests.delivering import send_deliveries as send
 from digests.editions import publish_due_editions
 from digests.models import Delivery
@@ -27,10 +28,12 @@ def send_deliveries(ids: list[int]) -> None:
 
 @shared_task
 def tick() -> None:
-    """Once a minute: publish what is due, plan who is due, end leases that ran out, ring for what waits."""
+    """Once a minute: publish what is due, tell the owner about sources, plan who is due, end leases that
+    ran out, ring for what waits."""
     now = timezone.now()
     steps: list[Callable[[], object]] = [
         lambda: publish_due_editions(now=now),
+        lambda: tell_about_sources(now=now),
         lambda: plan_due(now=now),
         lambda: sweep(Delivery),
         ring,

@@ -7,8 +7,9 @@ settings or the code of whoever asks; the row only knows how far it is used up.
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
@@ -108,7 +109,7 @@ def _take_exactly(name: str, rate: Rate, count: int) -> bool:
     return changed == 1
 
 
-def _look(name: str) -> dict[str, dt.datetime | None] | None:
+def _look(name: str) -> Mapping[str, Any] | None:
     return Bucket.objects.filter(pk=name).annotate(now=Now()).values("free_at", "closed_until", "now").first()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from papers.entries import AnnouncementKind, Entry, Markup
 from papers.feeds.kinds import SourceKind
+from papers.same_work import title_key
 from papers.text import clean_text, fold
 
 # How faithful each kind of source is to what the authors wrote: Hugging Face's text loses signs (`20times`).
@@ -71,11 +72,41 @@ class Plan:
     known: int = 0
 
 
+@dataclass
+class TextCleaner:
+    """Cleans each text once, however often a document's entries are gone through."""
+
+    _clean: dict[tuple[str, Markup], str] = field(default_factory=dict)
+
+    def readable(self, text: str, markup: Markup) -> str:
+        """The text as a reader should see it."""
+        asked = (text, markup)
+        if asked not in self._clean:
+            self._clean[asked] = readable(text, markup)
+        return self._clean[asked]
+
+    def authors(self, entry: Entry) -> list[str]:
+        """The names as a reader should see them."""
+        return [self.readable(author, entry.markup) for author in entry.authors]
+
+    def title_key(self, entry: Entry) -> str:
+        """By what the work is told without an id; see `papers.same_work`."""
+        first = [self.readable(author, entry.markup) for author in entry.authors[:1]]
+        return title_key(self.readable(entry.title, entry.markup), first)
+
+
 def plan_changes(
-    *, entries: Iterable[Entry], known: Mapping[str, KnownPaper], kind: SourceKind, today: dt.date, now: dt.datetime
+    *,
+    entries: Iterable[Entry],
+    known: Mapping[str, KnownPaper],
+    kind: SourceKind,
+    today: dt.date,
+    now: dt.datetime,
+    cleaner: TextCleaner | None = None,
 ) -> Plan:
     """Decide what these entries change. `today` is the announcement day to use where an entry has none, or one that
     has not come yet."""
+    cleaner = cleaner or TextCleaner()
     changes: list[PaperChange] = []
     sightings: list[Sighting] = []
     new = changed = same = 0
@@ -85,10 +116,11 @@ def plan_changes(
         sightings.append(Sighting(entry, date))
         paper = known.get(entry.key)
         if paper is None:
-            changes.append(PaperChange(entry.key, _first_values(entry, kind, date=date, now=now), is_new=True))
+            values = _first_values(entry, kind, date=date, now=now, cleaner=cleaner)
+            changes.append(PaperChange(entry.key, values, is_new=True))
             new += 1
             continue
-        change = _plan_update(entry, paper, kind, now=now)
+        change = _plan_update(entry, paper, kind, now=now, cleaner=cleaner)
         if change is None:
             same += 1
         else:
@@ -112,10 +144,12 @@ def merge_repeats(entries: Iterable[Entry]) -> list[Entry]:
     return list(merged.values())
 
 
-def _first_values(entry: Entry, kind: SourceKind, *, date: dt.date, now: dt.datetime) -> dict[str, Any]:
+def _first_values(
+    entry: Entry, kind: SourceKind, *, date: dt.date, now: dt.datetime, cleaner: TextCleaner
+) -> dict[str, Any]:
     withdrawn = now if entry.announcement is AnnouncementKind.WITHDRAWAL else None
     return {
-        **_text_values(entry, kind),
+        **_text_values(entry, kind, cleaner),
         **{name: getattr(entry, name) for name in _LINKS},
         **_signal_values(entry),
         "categories": list(entry.categories),
@@ -125,12 +159,16 @@ def _first_values(entry: Entry, kind: SourceKind, *, date: dt.date, now: dt.date
     }
 
 
-def _plan_update(entry: Entry, paper: KnownPaper, kind: SourceKind, *, now: dt.datetime) -> PaperChange | None:
+def _plan_update(
+    entry: Entry, paper: KnownPaper, kind: SourceKind, *, now: dt.datetime, cleaner: TextCleaner
+) -> PaperChange | None:
     values: dict[str, Any] = {}
     if _text_wins(entry, paper, kind):
-        values |= _text_values(entry, kind)
+        values |= _text_values(entry, kind, cleaner)
         # A source that does not number its versions does not make us forget the one we have.
         values["version"] = entry.version or paper.version
+    elif entry.version and entry.version > (paper.version or 0):
+        values["version"] = entry.version  # A new version with the same title and abstract is one all the same.
     if _extends_categories(entry, paper):
         values["categories"] = list(dict.fromkeys([*paper.values["categories"], *entry.categories]))
     values |= {name: found for name in _LINKS if (found := getattr(entry, name)) and not paper.values[name]}
@@ -156,15 +194,16 @@ def _extends_categories(entry: Entry, paper: KnownPaper) -> bool:
     return not set(entry.categories) <= set(paper.values["categories"])
 
 
-def _text_values(entry: Entry, kind: SourceKind) -> dict[str, Any]:
+def _text_values(entry: Entry, kind: SourceKind, cleaner: TextCleaner) -> dict[str, Any]:
     return {
-        "title": readable(entry.title, entry.markup),
-        "abstract": readable(entry.abstract, entry.markup),
-        "authors": [readable(author, entry.markup) for author in entry.authors],
+        "title": cleaner.readable(entry.title, entry.markup),
+        "abstract": cleaner.readable(entry.abstract, entry.markup),
+        "authors": cleaner.authors(entry),
         "raw_title": entry.title,
         "raw_abstract": entry.abstract,
         "text_rank": TEXT_RANK[kind],
         "version": entry.version,
+        "title_key": cleaner.title_key(entry),
     }
 
 

@@ -1,49 +1,92 @@
-"""Keeping one host's terms over all workers: arXiv asks for one request in three seconds, from all our machines."""
+"""Keeping one host's terms over all workers.
 
+arXiv asks for one request in three seconds over one connection, from all our machines and for its API, OAI-PMH and RSS
+together (https://info.arxiv.org/help/api/tou.html); the hour after midnight UTC, its busiest, we leave to others.
+Every other host gets the same manners but for that hour.
+"""
+
+import contextlib
 import datetime as dt
+import random
 import time
+from collections.abc import Iterator
 
-from django.utils import timezone
+from limits.buckets import Rate, close, hold, release, take
 
-from papers.models import HostGate
-
-SPACING = dt.timedelta(seconds=3)
-LONGEST_WAIT = dt.timedelta(minutes=2)
+RATE = Rate(per_second=1 / 3)
+# A connection is ours for as long as a fetch may take at most, should its worker die over it.
+LONGEST_FETCH = 90.0
+QUIET_HOUR = 0  # UTC
+_ARXIV = "arxiv.org"
 # Our own loopback servers need no manners.
 _LOOPBACK = ("127.", "localhost", "[::1]")
+_LOOK_AGAIN = 0.5
 
 
 class HostClosedError(Exception):
-    """The host asked for silence, for longer than a task should wait."""
+    """It is not our turn for longer than a task should wait: the host asked for silence, or others are before us."""
+
+    def __init__(self, sentence: str, *, wait: dt.timedelta) -> None:
+        super().__init__(sentence)
+        self.wait = wait
 
 
-def pass_gate(*, host: str) -> None:
-    """Wait until it is our turn to ask this host, and take the turn.
+@contextlib.contextmanager
+def turn(*, host: str, now: dt.datetime, patience: float) -> Iterator[None]:
+    """Be the only one of all workers who asks this host, for as long as the block runs.
 
-    The turn is one conditional UPDATE on the host's row, so of any number of workers one gets it. Raises
-    HostClosedError where the turn would come too late to wait for.
+    Waits at most `patience` seconds for it. Raises HostClosedError where the turn does not come, and says how long to
+    wait before trying again.
     """
     if host.startswith(_LOOPBACK):
+        yield
         return
-    host = _gate_of(host)
-    deadline = timezone.now() + LONGEST_WAIT
-    HostGate.objects.get_or_create(host=host, defaults={"free_at": timezone.now()})
+    gate = _gate_of(host)
+    if gate == f"fetch:{_ARXIV}" and now.astimezone(dt.UTC).hour == QUIET_HOUR:
+        raise HostClosedError("arXiv is left alone between 00:00 and 01:00 UTC.", wait=_to_the_end_of_hour(now))
+    token = _wait_for_turn(gate, patience=patience)
+    try:
+        yield
+    finally:
+        release(gate, token=token)
+
+
+def close_gate(*, host: str, wait: dt.timedelta) -> None:
+    """Nobody of ours asks this host for so long. A longer silence asked for before stays."""
+    close(_gate_of(host), seconds=wait.total_seconds())
+
+
+def _wait_for_turn(gate: str, *, patience: float) -> str:
+    deadline = time.monotonic() + patience
     while True:
-        now = timezone.now()
-        if HostGate.objects.filter(host=host, free_at__lte=now).update(free_at=now + SPACING):
-            return
-        free_at = HostGate.objects.values_list("free_at", flat=True).get(host=host)
-        if free_at > deadline:
-            raise HostClosedError(f"{host} asked not to be visited before {free_at:%H:%M} UTC.")
-        time.sleep(max(0.05, (free_at - now).total_seconds()))
+        token = hold(gate, seconds=LONGEST_FETCH)
+        wait = _LOOK_AGAIN
+        if token:
+            grant = take(gate, rate=RATE)
+            if grant.count:
+                return token
+            release(gate, token=token)
+            wait = grant.wait_seconds
+        if time.monotonic() + wait > deadline:
+            raise HostClosedError(_sentence(gate, wait), wait=dt.timedelta(seconds=max(wait, 3.0)))
+        time.sleep(wait)
 
 
-def close_gate(*, host: str, until: dt.datetime) -> None:
-    """Nobody of ours asks this host before `until`. A longer silence asked for before stays."""
-    HostGate.objects.get_or_create(host=_gate_of(host), defaults={"free_at": until})
-    HostGate.objects.filter(host=_gate_of(host), free_at__lt=until).update(free_at=until)
+def _sentence(gate: str, wait: float) -> str:
+    host = gate.removeprefix("fetch:")
+    if wait > LONGEST_FETCH:
+        return f"{host} asked to be left alone for another {wait / 60:.0f} minutes."
+    return f"{host} is being asked by another worker; each waits its turn."
+
+
+def _to_the_end_of_hour(now: dt.datetime) -> dt.timedelta:
+    end = now.replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=1)
+    # Not all at the stroke of one.
+    return end - now + dt.timedelta(seconds=random.uniform(0, 300))  # noqa: S311 - no secret hangs on it
 
 
 def _gate_of(host: str) -> str:
+    name = host.rpartition("@")[2].lower()
     # arXiv counts its API, OAI-PMH and RSS hosts together.
-    return "arxiv.org" if host.endswith(".arxiv.org") else host
+    bare = name.rpartition(":")[0] or name
+    return f"fetch:{_ARXIV}" if bare == _ARXIV or bare.endswith("." + _ARXIV) else f"fetch:{name}"

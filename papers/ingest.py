@@ -1,46 +1,54 @@
 """One visit to a source, from «is it time?» to «what came of it»: claim, fetch, parse, store, record.
 
-No network inside a transaction: the visit is claimed in one, the document stored in another.
+No network inside a transaction: the visit is claimed in one, each page of the document stored in another.
 """
 
 import datetime as dt
 import logging
-import random
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import transaction
 
-from papers.entries import FeedRefusedError
+from papers.entries import FeedRefusedError, ParsedFeed, Problem
 from papers.feeds import parse_feed
+from papers.feeds.kinds import SourceKind
+from papers.feeds.paging import first_page, is_short, next_page
 from papers.fetching import BadStatusError, Fetched, FetchError, FetchPolicy, fetch
-from papers.gates import HostClosedError, close_gate, pass_gate
-from papers.models import Fetch, FetchStatus, Source, SourceState
+from papers.gates import HostClosedError, close_gate, turn
+from papers.models import FetchStatus, Source
+from papers.recording import EASTERN, EVERY, Visit, back_off, postpone, record_failure, record_success
 from papers.storing import StoreReport, store_feed
 
 logger = logging.getLogger(__name__)
 
-EASTERN = ZoneInfo("America/New_York")
-EVERY = dt.timedelta(minutes=45)
-FIRST_RETRY = dt.timedelta(minutes=5)
-LONGEST_RETRY = dt.timedelta(hours=6)
 # While a visit is under way nobody else starts one; a worker that died over it is forgotten after this.
 VISIT = dt.timedelta(minutes=10)
-STALLED_AFTER = dt.timedelta(days=4)  # longer than a week-end with a holiday beside it
 _SILENCE_STATUSES = {429, 503}
 SILENCE = dt.timedelta(minutes=10)
+# How long a worker waits for its turn at a host: for the first page not at all long, other sources can be visited.
+PATIENCE = 10.0
+PATIENCE_WITHIN = 60.0
+MOST_PAGES = 30
+# A list of everything there is, newest first, has no end that matters: so many pages, or until all is known.
+MOST_PAGES_OF = {SourceKind.HF: 3, SourceKind.ARXIV_API: 10, SourceKind.OPENREVIEW: 10}
+_NEWEST_FIRST = {SourceKind.ARXIV_API, SourceKind.OPENREVIEW}
+# Kinds that are asked for a span of days, and how far the span reaches back behind the last visit.
+_OVERLAP = {SourceKind.ARXIV_OAI: dt.timedelta(days=2), SourceKind.BIORXIV: dt.timedelta(days=2)}
+_FIRST_SPAN = dt.timedelta(days=3)
+_IN_PAGES = {SourceKind.ARXIV_API, SourceKind.ARXIV_OAI, SourceKind.OPENREVIEW, SourceKind.BIORXIV}
+SHORT_PAGE_RETRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """What came of one visit; `error` is a sentence for the owner, empty where all went well."""
+class Page:
+    """One page of a source's list: what it said, what came of it, and the address of the next, if there is one."""
 
-    source: str
-    status: FetchStatus
-    report: StoreReport = field(default_factory=StoreReport)
-    error: str = ""
+    fetched: Fetched
+    feed: ParsedFeed
+    report: StoreReport
+    next_url: str = ""
 
 
 def announcement_today(now: dt.datetime) -> dt.date:
@@ -55,43 +63,96 @@ def claim_due_sources(*, now: dt.datetime) -> list[int]:
 
 
 def visit_source(*, source_id: int, now: dt.datetime, connect_timeout: float = 5.0) -> Visit:
-    """Fetch one source, store what is new, and write down how it went. Never raises for what the source does."""
+    """Fetch one source, page by page, store what is new, and write down how it went.
+
+    Never raises for what the source does. Each page is stored by itself, so a visit that breaks off keeps what it has,
+    and the next one begins anew.
+    """
     source = Source.objects.get(pk=source_id)
+    total, pages = StoreReport(), list[Fetched]()
     try:
-        _check_offline(source)
-        pass_gate(host=urlsplit(source.url).netloc)
-        fetched = fetch(
-            source.url, policy=fetch_policy(connect_timeout), etag=source.etag, last_modified=source.last_modified
-        )
-    except (FetchError, HostClosedError) as error:
-        return _record_failure(source, error, now=now)
-    except Exception as error:
-        logger.exception("source %s could not be read", source.slug)
-        return _record_surprise(source, error, now=now)
-    if fetched.not_modified:
-        return _record_success(source, FetchStatus.NOT_MODIFIED, StoreReport(), fetched, now=now)
-    return take_document(source=source, body=fetched.body, content_type=fetched.content_type, now=now, fetched=fetched)
+        for page in read_pages(source, now=now, connect_timeout=connect_timeout):
+            total += page.report
+            pages.append(page.fetched)
+    except HostClosedError as closed:
+        return postpone(source, str(closed), wait=closed.wait, now=now)
+    except FetchError as error:
+        return _record_fetch_error(source, error, report=total, now=now)
+    except FeedRefusedError as error:
+        return record_failure(source, str(error), status=FetchStatus.REFUSED, wait=EVERY, report=total, now=now)
+    except Exception as error:  # noqa: BLE001 - logged with its traceback, and told to the owner
+        return _record_surprise(source, error, report=total, now=now)
+    validators = pages[0] if len(pages) == 1 else None
+    return record_success(source, total, validators=validators, changed=not pages[0].not_modified, now=now)
 
 
 def take_document(
-    *,
-    source: Source,
-    body: bytes,
-    now: dt.datetime,
-    content_type: str = "",
-    fetched: Fetched | None = None,
-    today: dt.date | None = None,
+    *, source: Source, body: bytes, now: dt.datetime, content_type: str = "", today: dt.date | None = None
 ) -> Visit:
     """Parse and store a document of this source, from wherever it came. Never raises for what stands in it."""
     try:
         feed = parse_feed(body=body, kind=source.kind, content_type=content_type)
         report = store_feed(source=source, feed=feed, today=today or announcement_today(now), now=now)
     except FeedRefusedError as error:
-        return _record_refusal(source, str(error), now=now)
-    except Exception as error:
-        logger.exception("source %s could not be read", source.slug)
+        return record_failure(source, str(error), status=FetchStatus.REFUSED, wait=EVERY, now=now)
+    except Exception as error:  # noqa: BLE001 - as above
         return _record_surprise(source, error, now=now)
-    return _record_success(source, FetchStatus.STORED, report, fetched, now=now)
+    return record_success(source, report, now=now)
+
+
+def read_pages(source: Source, *, now: dt.datetime, connect_timeout: float = 5.0) -> Iterator[Page]:
+    """The pages of a source's list, each stored before it is given out.
+
+    Raises FetchError, HostClosedError or FeedRefusedError at the page that cannot be had.
+    """
+    kind = SourceKind(source.kind)
+    url, patience = _first_page(source, kind, now=now), PATIENCE
+    for number in range(1, MOST_PAGES_OF.get(kind, MOST_PAGES) + 1):
+        page = read_page(
+            source,
+            url,
+            kind=kind,
+            now=now,
+            patience=patience,
+            connect_timeout=connect_timeout,
+            is_conditional=number == 1,
+        )
+        yield page
+        all_known = kind in _NEWEST_FIRST and not page.report.unseen
+        if not page.next_url or all_known:
+            return
+        url, patience = page.next_url, PATIENCE_WITHIN
+
+
+def read_page(
+    source: Source,
+    url: str,
+    *,
+    kind: SourceKind,
+    now: dt.datetime,
+    patience: float = PATIENCE_WITHIN,
+    connect_timeout: float = 5.0,
+    is_conditional: bool = False,
+) -> Page:
+    """Fetch one page of a list and store what it says, as entries of this source.
+
+    Servers give short pages in the middle of a list now and then (arXiv's API empty ones): such a page is asked for
+    again, and where it stays short a problem says so.
+    """
+    for _ in range(SHORT_PAGE_RETRIES + 1):
+        fetched = _fetch(source, url, now=now, patience=patience, timeout=connect_timeout, conditional=is_conditional)
+        if fetched.not_modified:
+            return Page(fetched, ParsedFeed(), StoreReport())
+        feed = parse_feed(body=fetched.body, kind=kind, content_type=fetched.content_type)
+        lacks_some = kind in _IN_PAGES and is_short(kind=kind, url=url, feed=feed)
+        if not lacks_some:
+            break
+    next_url = next_page(kind=kind, url=url, feed=feed)
+    if lacks_some and not next_url:
+        reason = f"came short {SHORT_PAGE_RETRIES + 1} times; what follows is left for the next visit"
+        feed = replace(feed, problems=(*feed.problems, Problem(item="a page of the list", reason=reason, excerpt=url)))
+    report = store_feed(source=source, feed=feed, kind=kind, today=announcement_today(now), now=now)
+    return Page(fetched, feed, report, next_url)
 
 
 def fetch_policy(connect_timeout: float = 5.0) -> FetchPolicy:
@@ -101,10 +162,52 @@ def fetch_policy(connect_timeout: float = 5.0) -> FetchPolicy:
     )
 
 
-def _check_offline(source: Source) -> None:
+def wait_after(error: FetchError, *, failures: int, host: str) -> dt.timedelta:
+    """How long to leave a source alone after this error; a host that asked for silence gets it from all of us."""
+    wait = back_off(failures)
+    if isinstance(error, BadStatusError):
+        if error.retry_after_seconds is not None:
+            wait = max(wait, dt.timedelta(seconds=error.retry_after_seconds))
+        if error.status in _SILENCE_STATUSES:
+            wait = max(wait, SILENCE)
+            close_gate(host=host, wait=wait)
+    return wait
+
+
+def explain(error: FetchError, *, kind: str) -> str:
+    """The error in words for the owner. arXiv says what is wrong in a feed of its own, behind the status."""
+    if not isinstance(error, BadStatusError):
+        return str(error)
+    try:
+        parse_feed(body=error.body_excerpt, kind=kind, content_type="")
+    except FeedRefusedError as refusal:
+        return f"{error} {refusal}"
+    except Exception:
+        logger.exception("the page behind the status %d could not be read", error.status)
+    return str(error)
+
+
+def _first_page(source: Source, kind: SourceKind, *, now: dt.datetime) -> str:
+    overlap = _OVERLAP.get(kind)
+    if overlap is None:
+        return first_page(kind=kind, url=source.url)
+    since = source.last_success_at - overlap if source.last_success_at else now - _FIRST_SPAN
+    return first_page(kind=kind, url=source.url, since=since.date(), until=now.date())
+
+
+def _fetch(
+    source: Source, url: str, *, now: dt.datetime, patience: float, timeout: float, conditional: bool
+) -> Fetched:
+    _check_offline(url)
+    etag, last_modified = (source.etag, source.last_modified) if conditional else ("", "")
+    with turn(host=urlsplit(url).netloc, now=now, patience=patience):
+        return fetch(url, policy=fetch_policy(timeout), etag=etag, last_modified=last_modified)
+
+
+def _check_offline(url: str) -> None:
     # The sample's own server, and those of tests, are named in FETCH_ALLOW: they are on this machine.
-    if settings.OFFLINE and urlsplit(source.url).netloc not in settings.FETCH_ALLOW:
-        raise FetchError("OFFLINE is set: nothing outside this machine is fetched.", url=source.url)
+    if settings.OFFLINE and urlsplit(url).netloc not in settings.FETCH_ALLOW:
+        raise FetchError("OFFLINE is set: nothing outside this machine is fetched.", url=url)
 
 
 def _claim(source_id: int, *, now: dt.datetime) -> bool:
@@ -112,106 +215,13 @@ def _claim(source_id: int, *, now: dt.datetime) -> bool:
     return claimed == 1
 
 
-def _record_success(
-    source: Source, status: FetchStatus, report: StoreReport, fetched: Fetched | None, *, now: dt.datetime
-) -> Visit:
-    state = _state_after(source, report, now=now)
-    values = {
-        "state": state,
-        "next_fetch_at": now + EVERY,
-        "last_fetched_at": now,
-        "last_success_at": now,
-        "failures": 0,
-        "last_error": "; ".join(f"{p['item']}: {p['reason']}" for p in report.problems[:3]),
-    }
-    if report.new:
-        values["last_new_at"] = now
-    if fetched and not fetched.not_modified:
-        values |= {"etag": fetched.etag[:300], "last_modified": fetched.last_modified[:100]}
-    _write(source, status, values, report=report, now=now)
-    logger.info("source %s: %s, %d entries, %d new", source.slug, status, report.entries, report.new)
-    return Visit(source.slug, status, report)
+def _record_fetch_error(source: Source, error: FetchError, *, report: StoreReport, now: dt.datetime) -> Visit:
+    wait = wait_after(error, failures=source.failures, host=urlsplit(source.url).netloc)
+    message = explain(error, kind=source.kind)
+    return record_failure(source, message, status=FetchStatus.UNREACHABLE, wait=wait, report=report, now=now)
 
 
-def _record_failure(source: Source, error: FetchError | HostClosedError, *, now: dt.datetime) -> Visit:
-    wait = _back_off(source)
-    message = str(error)
-    if isinstance(error, BadStatusError):
-        message = _explain(source, error)
-        if error.retry_after_seconds is not None:
-            wait = max(wait, dt.timedelta(seconds=error.retry_after_seconds))
-        if error.status in _SILENCE_STATUSES:
-            wait = max(wait, SILENCE)
-            close_gate(host=urlsplit(source.url).netloc, until=now + wait)
-    logger.warning("source %s could not be fetched: %s", source.slug, message)
-    return _write_failing(source, FetchStatus.UNREACHABLE, message, wait=wait, now=now)
-
-
-def _record_refusal(source: Source, message: str, *, now: dt.datetime) -> Visit:
-    logger.warning("source %s sent something else: %s", source.slug, message)
-    return _write_failing(source, FetchStatus.REFUSED, message, wait=EVERY, now=now)
-
-
-def _record_surprise(source: Source, error: Exception, *, now: dt.datetime) -> Visit:
+def _record_surprise(source: Source, error: Exception, *, now: dt.datetime, report: StoreReport | None = None) -> Visit:
     """Something that no code of ours expects: it is told to the owner, and tried less and less."""
     message = f"The document could not be read: {error.__class__.__name__}. The log says more."
-    return _write_failing(source, FetchStatus.REFUSED, message, wait=_back_off(source), now=now)
-
-
-def _write_failing(source: Source, status: FetchStatus, message: str, *, wait: dt.timedelta, now: dt.datetime) -> Visit:
-    values = {
-        "state": SourceState.FAILING,
-        "next_fetch_at": now + wait,
-        "last_fetched_at": now,
-        "failures": source.failures + 1,
-        "last_error": message,
-    }
-    _write(source, status, values, error=message, now=now)
-    return Visit(source.slug, status, error=message)
-
-
-def _back_off(source: Source) -> dt.timedelta:
-    wait: dt.timedelta = min(FIRST_RETRY * 2 ** min(source.failures, 10), LONGEST_RETRY)
-    return wait * random.uniform(0.8, 1.2)  # noqa: S311 - so that sources which failed together come back apart
-
-
-def _explain(source: Source, error: BadStatusError) -> str:
-    """arXiv says what is wrong in a feed of its own, behind the status."""
-    try:
-        parse_feed(body=error.body_excerpt, kind=source.kind, content_type="")
-    except FeedRefusedError as refusal:
-        return f"{error} {refusal}"
-    except Exception:
-        logger.exception("source %s: the page behind its %d could not be read", source.slug, error.status)
-    return str(error)
-
-
-def _state_after(source: Source, report: StoreReport, *, now: dt.datetime) -> SourceState:
-    if report.new:
-        return SourceState.FRESH
-    if announcement_today(now).weekday() >= 5:
-        return SourceState.QUIET
-    if source.last_new_at and now - source.last_new_at > STALLED_AFTER:
-        return SourceState.STALLED
-    if source.last_new_at and announcement_today(source.last_new_at) == announcement_today(now):
-        return SourceState.FRESH
-    return SourceState.WAITING
-
-
-def _write(
-    source: Source,
-    status: FetchStatus,
-    values: dict[str, object],
-    *,
-    now: dt.datetime,
-    report: StoreReport | None = None,
-    error: str = "",
-) -> None:
-    with transaction.atomic():
-        # A source that its owner switched off meanwhile stays off, and what came of another address says nothing of
-        # the one it has now.
-        rows = Source.objects.filter(pk=source.pk, url=source.url, kind=source.kind)
-        rows.exclude(state=SourceState.OFF).update(**values)
-        Fetch.objects.create(
-            source=source, fetched_at=now, status=status, error=error, **asdict(report or StoreReport())
-        )
+    return record_failure(source, message, status=FetchStatus.REFUSED, report=report, surprise=error, now=now)

@@ -30,31 +30,37 @@ class TopicMatcher:
             self._slugs[asked] = match_topics(title=title, abstract=abstract, categories=categories, rules=self.rules)
         return self._slugs[asked]
 
+    def match_ahead(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Match these papers now, so that the matcher remembers them inside the transaction."""
+        for row in rows.values():
+            self.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
+
 
 def current_matcher() -> TopicMatcher:
     """A matcher by the topics that are active now."""
     return _matcher_of(Topic.objects.active())
 
 
-def rematch_topics(paper_ids: Iterable[int], *, matcher: TopicMatcher | None = None) -> None:
-    """Bring the stored topics of these papers in line with the topics as they are now.
+def match_changed(changed: Mapping[int, bool], *, rows: Mapping[int, Mapping[str, Any]], matcher: TopicMatcher) -> None:
+    """Bring the topics of these papers in line with their texts: `rows` by id, and in `changed` whether each is new.
 
     A `matcher` made before spares the work for the texts it has seen, where the rules are still the same.
     """
     topics = list(Topic.objects.active())
     id_of = {topic.slug: topic.pk for topic in topics}
     current = _matcher_of(topics)
-    if matcher is None or matcher.rules != current.rules:
+    if matcher.rules != current.rules:
         matcher = current
-    for ids in _chunks(paper_ids):
-        should: set[tuple[int, int]] = set()
-        for row in _texts(ids):
-            slugs = matcher.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
-            should |= {(row["id"], id_of[slug]) for slug in slugs}
-        held = set(_LINK.objects.filter(paper_id__in=ids).values_list("paper_id", "topic_id"))
-        _write_links(should - held)
-        for paper_id, topic_id in sorted(held - should):
-            _LINK.objects.filter(paper_id=paper_id, topic_id=topic_id).delete()
+    should: set[tuple[int, int]] = set()
+    for paper_id, row in rows.items():
+        slugs = matcher.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
+        should |= {(paper_id, id_of[slug]) for slug in slugs}
+    held: set[tuple[int, int]] = set()
+    for ids in _chunks(pk for pk in rows if not changed[pk]):
+        held |= set(_LINK.objects.filter(paper_id__in=ids).values_list("paper_id", "topic_id"))
+    _write_links(should - held)
+    for paper_id, topic_id in sorted(held - should):
+        _LINK.objects.filter(paper_id=paper_id, topic_id=topic_id).delete()
 
 
 def rematch_topic(*, topic_id: int, now: dt.datetime, dry_run: bool = False) -> tuple[int, int]:
@@ -103,4 +109,4 @@ def _fits(row: Mapping[str, Any], rules: list[TopicRule]) -> bool:
 def _write_links(links: Iterable[tuple[int, int]]) -> None:
     # In the order of the ids, so that two who write the same links do not wait for each other.
     rows = [_LINK(paper_id=paper_id, topic_id=topic_id) for paper_id, topic_id in sorted(links)]
-    _LINK.objects.bulk_create(rows, ignore_conflicts=True)
+    _LINK.objects.bulk_create(rows, ignore_conflicts=True, batch_size=_CHUNK)

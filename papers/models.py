@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from papers import topics
@@ -22,9 +23,13 @@ class SourceState(models.TextChoices):
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
+    def on(self) -> "SourceQuerySet":
+        """Sources that are polled."""
+        return self.exclude(state=SourceState.OFF)
+
     def due(self, now: dt.datetime) -> "SourceQuerySet":
         """Sources that are on and whose time has come."""
-        return self.exclude(state=SourceState.OFF).filter(next_fetch_at__lte=now)
+        return self.on().filter(next_fetch_at__lte=now)
 
 
 class Source(models.Model):
@@ -37,7 +42,19 @@ class Source(models.Model):
     is_sample = models.BooleanField(
         default=False, editable=False, help_text="Serves the bundled sample papers, not the real ones."
     )
+    backfill_url = models.URLField(
+        "back-fill address",
+        max_length=500,
+        blank=True,
+        help_text="Where days that went missing are made good: the OAI-PMH list of the same papers. "
+        "Empty: the source's own address, where it can be asked for a day.",
+    )
     state = models.CharField(max_length=10, choices=SourceState, default=SourceState.WAITING)
+    state_reason = models.CharField(max_length=300, blank=True, editable=False, help_text="Why it is in this state.")
+    missing_dates = models.JSONField(
+        default=list, blank=True, editable=False, help_text="Announcement days of the last week that brought nothing."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     etag = models.CharField(max_length=300, blank=True, editable=False)
     last_modified = models.CharField(max_length=100, blank=True, editable=False)
     next_fetch_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -56,11 +73,84 @@ class Source(models.Model):
         return self.name
 
 
+class SourceChange(models.Model):
+    """A source went from one state into another: the dated trail of its states, never changed afterwards."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="changes")
+    at = models.DateTimeField(db_index=True)
+    before = models.CharField(max_length=10, choices=SourceState)
+    after = models.CharField(max_length=10, choices=SourceState)
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: {self.before} to {self.after} at {self.at:%Y-%m-%d %H:%M} UTC"
+
+
+class SourceDay(models.Model):
+    """What a source brought for one announcement day: by this its freshness is judged.
+
+    `unseen` counts papers that this source had never shown before; a feed that serves yesterday's batch under today's
+    date has none of them.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="days")
+    date = models.DateField()
+    unseen = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "date"], name="source_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} on {self.date}: {self.unseen}"
+
+
+class BackfillState(models.TextChoices):
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class Backfill(models.Model):
+    """Asking a source for a span of days again, page by page. What is left to ask stands in the row, so that it goes
+    on where it was after any end of any process.
+
+    `pages` is what is left, in order: each with `start`, the address a list begins at, and `next`, its page to ask now.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="backfills")
+    since = models.DateField()
+    until = models.DateField()
+    why = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=BackfillState, default=BackfillState.RUNNING)
+    pages = models.JSONField(default=list, editable=False)
+    next_page_at = models.DateTimeField(default=timezone.now, db_index=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Failed requests in a row.")
+    lists_total = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(null=True, blank=True, help_text="Records in all, where the source says so.")
+    entries = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.since} to {self.until}"
+
+
 class FetchStatus(models.TextChoices):
     STORED = "stored", "Stored"
     NOT_MODIFIED = "not-modified", "Not modified"
     REFUSED = "refused", "Refused: not a document of this kind"
     UNREACHABLE = "failed", "Failed: could not be fetched"
+    POSTPONED = "postponed", "Postponed: the host is to be left alone for a while"
 
 
 class Fetch(models.Model):
@@ -71,6 +161,7 @@ class Fetch(models.Model):
     status = models.CharField(max_length=15, choices=FetchStatus)
     entries = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(default=0)
+    unseen = models.PositiveIntegerField(default=0, help_text="Papers that this source had never shown before.")
     changed = models.PositiveIntegerField(default=0)
     known = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
@@ -83,16 +174,6 @@ class Fetch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} at {self.fetched_at:%Y-%m-%d %H:%M} UTC"
-
-
-class HostGate(models.Model):
-    """When a host may next be asked: how several workers keep one host's terms together."""
-
-    host = models.CharField(max_length=255, primary_key=True)
-    free_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.host
 
 
 class TopicQuerySet(models.QuerySet["Topic"]):
@@ -132,8 +213,18 @@ class Topic(models.Model):
         )
 
 
+class PaperQuerySet(models.QuerySet["Paper"]):
+    def standing(self) -> "PaperQuerySet":
+        """Papers that were not found to be the same as another, and not withdrawn."""
+        return self.filter(merged_into__isnull=True, withdrawn_at__isnull=True)
+
+
 class Paper(models.Model):
-    """The de-duplicated work that entries point to."""
+    """The de-duplicated work that entries point to.
+
+    Two rows that turn out to be one work are merged: the one that stays takes everything over, and the other keeps its
+    key and points to it, so that whatever knew the old id still finds the work.
+    """
 
     key = models.CharField(max_length=200, unique=True, help_text="Version-less canonical id, like arxiv:2509.02547.")
     title = models.TextField()
@@ -146,7 +237,13 @@ class Paper(models.Model):
         default=0, editable=False, help_text="How faithful the source of the text is; a lesser one never overwrites it."
     )
     version = models.PositiveSmallIntegerField(null=True, blank=True)
-    doi = models.CharField(max_length=200, blank=True)
+    doi = models.CharField(max_length=200, blank=True, db_index=True)
+    title_key = models.CharField(
+        max_length=40, blank=True, db_index=True, editable=False, help_text="Title and first author, for comparing."
+    )
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="merged"
+    )
     link = models.URLField(max_length=500, blank=True)
     pdf_link = models.URLField(max_length=500, blank=True)
     code_link = models.URLField(max_length=500, blank=True)
@@ -161,6 +258,8 @@ class Paper(models.Model):
     comments = models.PositiveIntegerField(null=True, blank=True)
     github_stars = models.PositiveIntegerField(null=True, blank=True)
     topics: "models.ManyToManyField[Topic, Any]" = models.ManyToManyField(Topic, blank=True, related_name="papers")
+
+    objects = PaperQuerySet.as_manager()
 
     class Meta:
         ordering = ["-announced_date", "-id"]

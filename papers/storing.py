@@ -1,110 +1,154 @@
 """Writing down what a document said, in one transaction: all of it or nothing, and the same twice."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from django.db import DataError, transaction
 from django.db.models import F
 
-from papers.changes import KnownPaper, Plan, plan_changes
+from papers.changes import KnownPaper, PaperChange, Plan, TextCleaner, plan_changes
 from papers.entries import Entry, ParsedFeed
 from papers.feeds.kinds import SourceKind
-from papers.matching import TopicMatcher, current_matcher, rematch_topics
-from papers.models import Announcement, DailySignal, Paper, Source
+from papers.identifying import Identities, identify
+from papers.matching import TopicMatcher, current_matcher, match_changed
+from papers.merging import merge_papers
+from papers.models import Announcement, DailySignal, Paper, Source, SourceDay
 
-_CHUNK = 500
+CHUNK = 500
 _COMPARED = (
     "title abstract authors categories raw_title raw_abstract text_rank version link pdf_link code_link project_link"
-    " doi withdrawn_at upvotes comments github_stars"
+    " doi title_key withdrawn_at upvotes comments github_stars revision"
 ).split()
 
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What came of one document; each entry is counted once."""
+    """What came of a document, or of several; each entry is counted once. `unseen` papers were new to the source."""
 
     entries: int = 0
     new: int = 0
+    unseen: int = 0
     changed: int = 0
     known: int = 0
     rejected: int = 0
     problems: list[dict[str, str]] = field(default_factory=list)
 
+    def __add__(self, other: "StoreReport") -> "StoreReport":
+        return StoreReport(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
 
-def store_feed(*, source: Source, feed: ParsedFeed, today: dt.date, now: dt.datetime) -> StoreReport:
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Where the entries come from, and when."""
+
+    source: Source
+    kind: SourceKind
+    today: dt.date
+    now: dt.datetime
+    matcher: TopicMatcher
+    cleaner: TextCleaner
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was written for some entries."""
+
+    plan: Plan
+    unseen: int = 0
+
+
+def store_feed(
+    *, source: Source, feed: ParsedFeed, today: dt.date, now: dt.datetime, kind: SourceKind | None = None
+) -> StoreReport:
     """Store a parsed document of this source.
 
-    `today` is the announcement day in US Eastern time. A database that turns away the whole lot (one value it cannot
-    hold) is asked again entry by entry, so that one bad entry never stops the rest.
+    `today` is the announcement day in US Eastern time; `kind` is the document's, where it is another than the source's.
+    A database that turns away the whole lot (one value it cannot hold) is asked again entry by entry, so that one bad
+    entry never stops the rest.
     """
+    document = Document(
+        source=source,
+        kind=kind or SourceKind(source.kind),
+        today=today,
+        now=now,
+        matcher=current_matcher(),
+        cleaner=TextCleaner(),
+    )
     problems = [asdict(problem) for problem in feed.problems]
     try:
-        plan = _store(source, feed.entries, today=today, now=now)
+        stored = [_store(document, feed.entries)]
     except (ValueError, OverflowError, DataError):
-        plan, refused = _store_singly(source, feed.entries, today=today, now=now)
+        stored, refused = _store_singly(document, feed.entries)
         problems += refused
-    found = len(feed.entries) + len(feed.problems)
-    repeats = len(feed.entries) - plan.new - plan.changed - plan.known - (len(problems) - len(feed.problems))
+    counts = Counter[str]()
+    for part in stored:
+        counts.update(new=part.plan.new, changed=part.plan.changed, known=part.plan.known, unseen=part.unseen)
+    refused_count = len(problems) - len(feed.problems)
+    repeats = len(feed.entries) - counts["new"] - counts["changed"] - counts["known"] - refused_count
     return StoreReport(
-        entries=found,
-        new=plan.new,
-        changed=plan.changed,
-        known=plan.known + repeats,
+        entries=len(feed.entries) + len(feed.problems),
+        new=counts["new"],
+        unseen=counts["unseen"],
+        changed=counts["changed"],
+        known=counts["known"] + repeats,
         rejected=len(problems),
         problems=problems,
     )
 
 
-def _store(source: Source, entries: Iterable[Entry], *, today: dt.date, now: dt.datetime) -> Plan:
-    entries = list(entries)
-    kind, keys = SourceKind(source.kind), {entry.key for entry in entries}
+def _store(document: Document, entries: Sequence[Entry]) -> Stored:
+    if not entries:
+        return Stored(Plan())
     # The long part, cleaning texts and matching topics, comes before the transaction: SQLite has one writer at a time,
     # and readers who sign up would wait for it.
-    known = _known_papers(keys)
-    plan = plan_changes(entries=entries, known=known, kind=kind, today=today, now=now)
-    matcher = current_matcher()
-    _match_ahead(plan, known, matcher)
+    found = identify(entries, cleaner=document.cleaner)
+    known = _known_papers({entry.key for entry in found.entries})
+    plan = _plan(document, found, known)
+    document.matcher.match_ahead(_rows_after(plan, known))
     with transaction.atomic():
-        known_now = _known_papers(keys, lock=True)
+        # Two workers with the same source's document come one after the other, so that each paper counts once as new.
+        Source.objects.select_for_update(no_key=True).filter(pk=document.source.pk).first()
+        known_now = _known_papers(known.keys() | {entry.key for entry in found.entries}, lock=True)
         if known_now != known:
             # Another worker wrote some of these papers meanwhile: decide again, by what stands there now.
-            plan = plan_changes(entries=entries, known=known_now, kind=kind, today=today, now=now)
-        _write_papers(plan)
+            plan = _plan(document, found, known_now)
+        _write_papers(plan, known_now, document)
         ids = _ids_of({sighting.entry.key for sighting in plan.sightings})
-        _write_sightings(source, plan, ids, now=now)
-        _write_signals(source, plan, ids, date=today)
-        rematch_topics(list(ids.values()), matcher=matcher)
-    return plan
+        unseen = _write_sightings(document, plan, ids)
+        _write_signals(document, plan, ids)
+        changed = {ids[change.key]: change.is_new for change in plan.changes}
+        match_changed(changed, rows=_rows_by_id(plan, known_now, ids), matcher=document.matcher)
+        for kept_key, other_id in found.twins:
+            merge_papers(one_id=ids[kept_key], other_id=other_id)
+    return Stored(plan, unseen)
 
 
-def _match_ahead(plan: Plan, known: Mapping[str, KnownPaper], matcher: TopicMatcher) -> None:
-    """Match every paper as it will stand, so that the matcher remembers it inside the transaction."""
-    changed = {change.key: change.values for change in plan.changes}
-    for key in {sighting.entry.key for sighting in plan.sightings}:
-        before = known[key].values if key in known else {}
-        row = {**before, **changed.get(key, {})}
-        matcher.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
-
-
-def _store_singly(
-    source: Source, entries: Iterable[Entry], *, today: dt.date, now: dt.datetime
-) -> tuple[Plan, list[dict[str, str]]]:
-    total, refused = Plan(), []
+def _store_singly(document: Document, entries: Iterable[Entry]) -> tuple[list[Stored], list[dict[str, str]]]:
+    stored, refused = [], []
     for entry in entries:
         try:
-            plan = _store(source, [entry], today=today, now=now)
+            stored.append(_store(document, [entry]))
         except (ValueError, OverflowError, DataError) as error:
-            refused.append(
-                {"item": entry.key, "reason": f"The database refused it: {error}", "excerpt": entry.title[:200]}
-            )
-            continue
-        total = Plan(new=total.new + plan.new, changed=total.changed + plan.changed, known=total.known + plan.known)
-    return total, refused
+            reason = f"The database refused it: {error}"
+            refused.append({"item": entry.key, "reason": reason, "excerpt": entry.title[:200]})
+    return stored, refused
 
 
-def _known_papers(keys: set[str], *, lock: bool = False) -> dict[str, KnownPaper]:
+def _plan(document: Document, found: Identities, known: dict[str, KnownPaper]) -> Plan:
+    return plan_changes(
+        entries=found.entries,
+        known=known,
+        kind=document.kind,
+        today=document.today,
+        now=document.now,
+        cleaner=document.cleaner,
+    )
+
+
+def _known_papers(keys: Iterable[str], *, lock: bool = False) -> dict[str, KnownPaper]:
     """What we have of these papers; with `lock` nobody else changes them until the transaction ends."""
     rows: list[dict[str, Any]] = []
     ordered = sorted(keys)
@@ -112,8 +156,8 @@ def _known_papers(keys: set[str], *, lock: bool = False) -> dict[str, KnownPaper
     if lock:
         # Not the keys: rows of others may go on pointing at these papers.
         papers = papers.select_for_update(no_key=True)
-    for start in range(0, len(ordered), _CHUNK):
-        rows += papers.filter(key__in=ordered[start : start + _CHUNK]).values("key", *_COMPARED)
+    for start in range(0, len(ordered), CHUNK):
+        rows += papers.filter(key__in=ordered[start : start + CHUNK]).values("key", *_COMPARED)
     return {
         row["key"]: KnownPaper(
             key=row["key"],
@@ -127,51 +171,98 @@ def _known_papers(keys: set[str], *, lock: bool = False) -> dict[str, KnownPaper
     }
 
 
-def _write_papers(plan: Plan) -> None:
+def _rows_after(plan: Plan, known: dict[str, KnownPaper]) -> dict[str, dict[str, Any]]:
+    """Each changed paper as it will stand, by key."""
+    return {
+        change.key: {**(known[change.key].values if change.key in known else {}), **change.values}
+        for change in plan.changes
+        if change.is_new or change.values.keys() & {"title", "abstract", "categories"}
+    }
+
+
+def _rows_by_id(plan: Plan, known: dict[str, KnownPaper], ids: dict[str, int]) -> dict[int, dict[str, Any]]:
+    return {ids[key]: row for key, row in _rows_after(plan, known).items()}
+
+
+def _write_papers(plan: Plan, known: dict[str, KnownPaper], document: Document) -> None:
     # In the order of the keys: two feeds that list the same papers in other orders must not wait for each other.
     changes = sorted(plan.changes, key=lambda change: change.key)
     fresh = [Paper(key=change.key, **change.values) for change in changes if change.is_new]
     # Another worker may insert the same paper at the same moment; its row is as good as ours.
-    Paper.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=_CHUNK)
+    Paper.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=CHUNK)
+    groups: dict[tuple[str, ...], list[PaperChange]] = defaultdict(list)
     for change in changes:
         if not change.is_new:
-            raised = {"revision": F("revision") + 1} if change.text_changed else {}
-            Paper.objects.filter(key=change.key).update(**change.values, **raised)
+            groups[tuple(sorted(change.values))].append(change)
+    for names, group in groups.items():
+        # An upsert of rows that are all there, and locked: one statement for the many that change alike. What an
+        # insert would need besides is never written.
+        rows = [
+            Paper(
+                key=change.key,
+                **change.values,
+                revision=known[change.key].values["revision"] + change.text_changed,
+                announced_date=document.today,
+                first_seen_at=document.now,
+            )
+            for change in group
+        ]
+        Paper.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["key"],
+            update_fields=[*names, "revision"],
+            batch_size=CHUNK,
+        )
 
 
 def _ids_of(keys: set[str]) -> dict[str, int]:
     ids: dict[str, int] = {}
     ordered = sorted(keys)
-    for start in range(0, len(ordered), _CHUNK):
-        ids.update(Paper.objects.filter(key__in=ordered[start : start + _CHUNK]).values_list("key", "id"))
+    for start in range(0, len(ordered), CHUNK):
+        ids.update(Paper.objects.filter(key__in=ordered[start : start + CHUNK]).values_list("key", "id"))
     return ids
 
 
-def _write_sightings(source: Source, plan: Plan, ids: dict[str, int], *, now: dt.datetime) -> None:
+def _write_sightings(document: Document, plan: Plan, ids: dict[str, int]) -> int:
+    """Keep every sighting, and count the papers that this source had never shown before. Returns how many they are."""
+    paper_ids = [ids[sighting.entry.key] for sighting in plan.sightings]
+    seen = Announcement.objects.filter(source=document.source, paper_id__in=paper_ids)
+    seen_ids = set(seen.values_list("paper_id", flat=True))
     rows = [
         Announcement(
             paper_id=ids[sighting.entry.key],
-            source=source,
+            source=document.source,
             date=sighting.date,
             kind=sighting.entry.announcement.value,
             version=sighting.entry.version,
-            seen_at=now,
+            seen_at=document.now,
         )
         for sighting in plan.sightings
     ]
-    Announcement.objects.bulk_create(rows, ignore_conflicts=True, batch_size=_CHUNK)
+    Announcement.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+    unseen = Counter(sighting.date for sighting in plan.sightings if ids[sighting.entry.key] not in seen_ids)
+    for date, count in sorted(unseen.items()):
+        day, is_new = SourceDay.objects.get_or_create(source=document.source, date=date, defaults={"unseen": count})
+        if not is_new:
+            SourceDay.objects.filter(pk=day.pk).update(unseen=F("unseen") + count)
+    return unseen.total()
 
 
-def _write_signals(source: Source, plan: Plan, ids: dict[str, int], *, date: dt.date) -> None:
+def _write_signals(document: Document, plan: Plan, ids: dict[str, int]) -> None:
     rows = []
     for sighting in plan.sightings:
-        counts = asdict(sighting.entry.signals)
-        if any(count is not None for count in counts.values()):
-            rows.append(DailySignal(paper_id=ids[sighting.entry.key], source=source, date=date, **counts))
-    DailySignal.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["paper", "source", "date"],
-        update_fields=["upvotes", "comments", "github_stars"],
-        batch_size=_CHUNK,
-    )
+        signals = sighting.entry.signals
+        if (signals.upvotes, signals.comments, signals.github_stars) != (None, None, None):
+            counts = asdict(signals)
+            rows.append(
+                DailySignal(paper_id=ids[sighting.entry.key], source=document.source, date=document.today, **counts)
+            )
+    if rows:
+        DailySignal.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["paper", "source", "date"],
+            update_fields=["upvotes", "comments", "github_stars"],
+            batch_size=CHUNK,
+        )

@@ -96,3 +96,6 @@ class PreferencesForm(TopicChoices, forms.Form):
             ["required", "invalid", "min_value", "max_value"], f"Please give a whole number from 1 to {MAX_PAPERS}."
         ),
     )
+    wants_replacements = forms.BooleanField(
+        label="New versions too: papers that come back revised, if you have not had them", required=False
+    )

@@ -43,6 +43,9 @@ class Subscriber(models.Model):
     hour = models.PositiveSmallIntegerField(default=DEFAULT_HOUR, help_text="0 to 23, in the subscriber's zone.")
     zone = models.CharField(max_length=64, default="UTC")
     max_papers = models.PositiveSmallIntegerField(default=DEFAULT_PAPERS)
+    wants_replacements = models.BooleanField(
+        "new versions", default=False, help_text="Also papers that come back in a new version."
+    )
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(db_default=Now())
     confirmed_at = models.DateTimeField(null=True, blank=True)
@@ -130,6 +133,13 @@ class Suppression(models.Model):
 class NoticeKind(models.TextChoices):
     CONFIRMATION = "confirmation", "Please confirm"
     ALREADY_SUBSCRIBED = "already_subscribed", "You are already subscribed"
+    SOURCE_STALLED = "source_stalled", "To the owner: a source has stalled"
+    SOURCE_BACK = "source_back", "To the owner: a source is back"
+    DAYS_MISSING = "days_missing", "To the owner: days went missing"
+
+
+# Mails to whoever runs the installation: they have no subscriber.
+OWNER_KINDS = frozenset({NoticeKind.SOURCE_STALLED, NoticeKind.SOURCE_BACK, NoticeKind.DAYS_MISSING})
 
 
 class Notice(Outgoing):
@@ -138,9 +148,12 @@ class Notice(Outgoing):
     kind = models.CharField(max_length=20, choices=NoticeKind)
     subscriber = models.ForeignKey(Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="notices")
     address_hash = models.CharField(max_length=64, db_index=True)
+    key = models.CharField(max_length=120, blank=True, help_text="What it is about, where it is told only once.")
+    details = models.JSONField(default=dict, blank=True, help_text="What its words are made of.")
 
     class Meta:
         indexes = [models.Index(fields=["address_hash", "kind", "created_at"], name="notice_cooldown")]
+        constraints = [models.UniqueConstraint(fields=["key"], condition=~Q(key=""), name="notice_told_once")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.public_id[:8]}"

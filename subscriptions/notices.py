@@ -3,14 +3,16 @@
 import datetime as dt
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Q
 
 from mailer.handoff import hand_off
 from mailer.messages import compose, render
-from subscriptions.models import Notice, NoticeKind, SubscriberState
+from subscriptions.models import OWNER_KINDS, Notice, NoticeKind, SubscriberState
 from subscriptions.outgoing import OutgoingState, begin, fail, put_back, skip
 from subscriptions.sending import LOOK_AGAIN, record_patiently, send_claimed
 from subscriptions.suppression import awaits_new_opt_in, may_confirm, not_suppressed
@@ -30,13 +32,14 @@ def send_notices(ids: Iterable[int], *, now: dt.datetime) -> int:
 
 def _send_notice(notice: Notice, *, connection: BaseEmailBackend, now: dt.datetime) -> OutgoingState | None:
     """One notice, start to end. What goes wrong with it stays on its row and never stops the others."""
-    subscriber = notice.subscriber
-    if subscriber is None:
-        skip(notice, "The subscriber was erased.")
+    address = _address_of(notice)
+    if not address:
+        nobody = "No OWNER_EMAIL is set." if notice.kind in OWNER_KINDS else "The subscriber was erased."
+        skip(notice, nobody)
         return OutgoingState.SKIPPED
     try:
-        rendered = render(notice.kind, _context(subscriber.public_id))
-        message = compose(rendered, to=subscriber.email, public_id=notice.public_id, now=now)
+        rendered = render(notice.kind, _context(notice))
+        message = compose(rendered, to=address, public_id=notice.public_id, now=now)
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
@@ -50,7 +53,16 @@ def _send_notice(notice: Notice, *, connection: BaseEmailBackend, now: dt.dateti
     return state
 
 
-def _context(public_id: str) -> dict[str, str]:
+def _address_of(notice: Notice) -> str:
+    if notice.kind in OWNER_KINDS:
+        return str(settings.OWNER_EMAIL)
+    return notice.subscriber.email if notice.subscriber else ""
+
+
+def _context(notice: Notice) -> dict[str, Any]:
+    if notice.subscriber is None:
+        return {**notice.details, "admin_url": f"{settings.SITE_URL}{notice.details.get('admin_path', '')}"}
+    public_id = notice.subscriber.public_id
     return {
         "confirm_url": link(Purpose.CONFIRM, public_id),
         "manage_url": link(Purpose.MANAGE, public_id),
@@ -60,6 +72,8 @@ def _context(public_id: str) -> dict[str, str]:
 
 def _allowed(notice: Notice, *, now: dt.datetime) -> Q:
     """What must hold at the very moment of the hand-off."""
+    if notice.kind in OWNER_KINDS:
+        return Q(subscriber__isnull=True)
     if notice.kind == NoticeKind.CONFIRMATION:
         unconfirmed = Q(subscriber__state=SubscriberState.PENDING) & may_confirm(now)
         return unconfirmed | (Q(subscriber__state=SubscriberState.ACTIVE) & awaits_new_opt_in(now))

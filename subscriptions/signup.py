@@ -119,10 +119,15 @@ def unsubscribe(*, public_id: str, how: str, now: dt.datetime) -> UnsubscribeRes
 
 @transaction.atomic
 def change_preferences(
-    *, subscriber: Subscriber, topic_slugs: Sequence[str], max_papers: int, now: dt.datetime
+    *,
+    subscriber: Subscriber,
+    topic_slugs: Sequence[str],
+    max_papers: int,
+    wants_replacements: bool = False,
+    now: dt.datetime,
 ) -> None:
     """What the subscriber chose on the manage page."""
-    Subscriber.objects.filter(pk=subscriber.pk).update(max_papers=max_papers)
+    Subscriber.objects.filter(pk=subscriber.pk).update(max_papers=max_papers, wants_replacements=wants_replacements)
     set_topics(subscriber, topic_slugs)
     record_consent(subscriber, ConsentKind.CHANGED, how="mail link", now=now)
 

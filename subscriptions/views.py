@@ -118,6 +118,7 @@ def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
     initial = {
         "topics": list(subscriber.topics.values_list("slug", flat=True)),
         "max_papers": subscriber.max_papers,
+        "wants_replacements": subscriber.wants_replacements,
     }
     form = PreferencesForm(request.POST if request.method == "POST" else None, initial=initial)
     saved = False
@@ -126,6 +127,7 @@ def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
             subscriber=subscriber,
             topic_slugs=[topic.slug for topic in form.cleaned_data["topics"]],
             max_papers=form.cleaned_data["max_papers"],
+            wants_replacements=form.cleaned_data["wants_replacements"],
             now=timezone.now(),
         )
         saved = True

@@ -66,9 +66,7 @@ def long_date(date: dt.date) -> str:
 
 
 def _edition_page(request: HttpRequest, edition: Edition) -> HttpResponse:
-    entries = EditionPaper.objects.filter(edition=edition, paper__withdrawn_at__isnull=True).exclude(
-        choice=Choice.HIDDEN
-    )
+    entries = EditionPaper.objects.filter(edition=edition).shown()
     others = entries.exclude(choice=Choice.PICK).order_by(
         Coalesce("paper__upvotes", 0).desc(), "-paper__announced_date", "-paper_id"
     )
@@ -100,7 +98,7 @@ def _edition_page(request: HttpRequest, edition: Edition) -> HttpResponse:
 
 def is_sample(edition: Edition) -> bool:
     """Whether this edition shows papers of the bundled sample that no real source showed."""
-    shown = EditionPaper.objects.filter(edition=edition).exclude(choice=Choice.HIDDEN)
+    shown = EditionPaper.objects.filter(edition=edition).shown()
     return sample_sightings().filter(paper__in=shown.values("paper_id")).exists()
 
 

@@ -10,12 +10,11 @@ from papers.entries import AnnouncementKind, Entry, ParsedFeed, Signals
 from papers.feeds.collecting import collect_entries
 from papers.feeds.days import parse_instant
 from papers.feeds.json_list import parse_json_list
-from papers.feeds.wording import markup_of, take, take_abstract, take_authors, take_link, take_title
+from papers.feeds.wording import count_of, markup_of, take, take_abstract, take_authors, take_link, take_title
 from papers.identity import paper_key, parse_arxiv_id
 
 SITE = "https://huggingface.co"
 TITLE = "Hugging Face Daily Papers"
-MAX_COUNT = 2**31 - 1
 
 _EASTERN = ZoneInfo("America/New_York")
 _BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:/|$)")
@@ -78,9 +77,9 @@ def _read_entry(item: object) -> Entry:
         submitter=_submitter(item),
         markup=markup_of(title, abstract),
         signals=Signals(
-            upvotes=_count(paper.get("upvotes")),
-            comments=_count(item.get("numComments")),
-            github_stars=_count(paper.get("githubStars")),
+            upvotes=count_of(paper.get("upvotes")),
+            comments=count_of(item.get("numComments")),
+            github_stars=count_of(paper.get("githubStars")),
         ),
     )
 
@@ -109,12 +108,6 @@ def _link(address: object) -> str:
 def _submitter(item: Mapping[str, Any]) -> str:
     person = item.get("submittedBy") or (item.get("paper") or {}).get("submittedOnDailyBy")
     return take(person.get("fullname") or person.get("name"))[:200] if isinstance(person, dict) else ""
-
-
-def _count(found: object) -> int | None:
-    if not isinstance(found, int) or isinstance(found, bool):
-        return None
-    return found if 0 <= found <= MAX_COUNT else None
 
 
 def _name_of(item: object) -> str:

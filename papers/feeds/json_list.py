@@ -1,7 +1,8 @@
-"""A JSON list that may be cut off: the items that are whole."""
+"""A JSON list that may be cut off: the items that are whole. It may stand in an object, beside other fields."""
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from papers.entries import FeedRefusedError, Problem
@@ -11,21 +12,77 @@ MAX_ITEMS = 20_000
 _BETWEEN = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
 
 
+@dataclass(frozen=True, slots=True)
+class JsonDocument:
+    """An object with a list of items in it: its other fields, the items, and a problem where the rest is unreadable."""
+
+    head: dict[str, Any]
+    items: list[Any]
+    problems: tuple[Problem, ...] = ()
+
+
+def parse_json_object(body: bytes, *, list_name: str) -> JsonDocument:
+    """The object, with the list of this name taken out of it. One that is cut off gives its whole items.
+
+    Raises FeedRefusedError for what is no object, and for one without the list; in its own words where it has an
+    `error` or a `message`.
+    """
+    text = _text_of(body)
+    if text[0] != "{":
+        message = f"The document is {_kind_of(text)}, not a JSON object."
+        raise FeedRefusedError(message)
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return _read_broken_object(text, list_name)
+    items = whole.pop(list_name, None)
+    if not isinstance(items, list):
+        raise FeedRefusedError(_words_of(whole) or f"The document has no list of {list_name}.")
+    if len(items) <= MAX_ITEMS:
+        return JsonDocument(whole, items)
+    return JsonDocument(whole, items[:MAX_ITEMS], (_beyond_limit(),))
+
+
 def parse_json_list(body: bytes) -> tuple[list[Any], tuple[Problem, ...]]:
     """The items, and a problem where the rest could not be read.
 
     Raises FeedRefusedError for what is no list; an object with an `error` is refused in its own words.
     """
-    text = body.decode("utf-8-sig", "replace").strip(" \t\r\n")
-    if not text:
-        raise FeedRefusedError("The document is empty.")
+    text = _text_of(body)
     if text[0] == "{":
         raise FeedRefusedError(_own_words(text) or "The document is a JSON object, not a list of papers.")
     if text[0] != "[":
-        what = "a web page or XML" if text[0] == "<" else f"something that begins with {text[:40]!r}"
-        message = f"The document is {what}, not a JSON list of papers."
+        message = f"The document is {_kind_of(text)}, not a JSON list of papers."
         raise FeedRefusedError(message)
     return _read_items(text, 1)
+
+
+def _text_of(body: bytes) -> str:
+    text = body.decode("utf-8-sig", "replace").strip(" \t\r\n")
+    if not text:
+        raise FeedRefusedError("The document is empty.")
+    return text
+
+
+def _kind_of(text: str) -> str:
+    return "a web page or XML" if text[0] == "<" else f"something that begins with {text[:40]!r}"
+
+
+def _read_broken_object(text: str, list_name: str) -> JsonDocument:
+    start = re.search(rf'"{re.escape(list_name)}"\s*:\s*\[', text)
+    if start is None:
+        raise FeedRefusedError("The document is a JSON object that is cut off or broken before its list begins.")
+    items, problems = _read_items(text, start.end())
+    try:
+        head = json.loads(text[: start.start()].rstrip(", \t\r\n") + "}")
+    except (ValueError, RecursionError):
+        head = {}
+    behind = Problem(item="the document", reason="is cut off or broken behind its list")
+    return JsonDocument(head, items, problems or (behind,))
+
+
+def _beyond_limit() -> Problem:
+    return Problem(item=f"items after {MAX_ITEMS:,}", reason="were not read")
 
 
 def _read_items(text: str, position: int) -> tuple[list[Any], tuple[Problem, ...]]:
@@ -36,7 +93,7 @@ def _read_items(text: str, position: int) -> tuple[list[Any], tuple[Problem, ...
         if text[position : position + 1] == "]":
             return items, ()
         if len(items) == MAX_ITEMS:
-            return items, (Problem(item=f"items after {MAX_ITEMS:,}", reason="were not read"),)
+            return items, (_beyond_limit(),)
         try:
             item, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
@@ -67,5 +124,10 @@ def _own_words(text: str) -> str:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return ""
-    message = found.get("error") or found.get("message")
+    return _words_of(found)
+
+
+def _words_of(found: dict[str, Any]) -> str:
+    error, message = found.get("error"), found.get("message")
+    message = error if isinstance(error, str) and error else message
     return " ".join(message.split())[:500] if isinstance(message, str) else ""

@@ -17,6 +17,12 @@ def split_arxiv_names(text: str) -> list[str]:
     return [name for piece in _split_outside_parentheses(text) if (name := _without_affiliation(piece))]
 
 
+def split_raw_names(text: str) -> list[str]:
+    """The names as authors wrote them on arXiv: as above, and `A, B and C` or `A, B, and C`."""
+    names = (_AND.split(f" {name}") for name in split_arxiv_names(text))
+    return [piece for pieces in names for name in pieces if (piece := _without_affiliation(name))]
+
+
 def split_names(fields: list[str]) -> list[str]:
     """The names in the author fields of any feed: one field a name, or one field for all.
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from papers.entries import Problem
 
-_START = re.compile(r"<((?:[A-Za-z_][\w.-]*:)?(?:item|entry))(?=[\s/>])")
-_LABEL = re.compile(r"<(?:id|guid|link|title)\b[^<>]*>\s*(?:<!\[CDATA\[)?([^<>]{1,200})")
+ENTRY_START = re.compile(r"<((?:[A-Za-z_][\w.-]*:)?(?:item|entry))(?=[\s/>])")
+RECORD_START = re.compile(r"<((?:[A-Za-z_][\w.-]*:)?record)(?=[\s/>])")  # what OAI-PMH calls an entry
+_WRAPPER = re.compile(r"<((?:[A-Za-z_][\w.-]*:)?(?:channel|ListRecords|GetRecord))(?=[\s>])")
+_LABEL = re.compile(r"<(?:id|guid|link|title|identifier)\b[^<>]*>\s*(?:<!\[CDATA\[)?([^<>]{1,200})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +26,21 @@ class Pieces:
         return f"{self.before}{entry}{self.closing}"
 
 
-def cut_into_pieces(text: str, *, root: re.Match[str], limit: int) -> Pieces:
+def cut_into_pieces(text: str, *, root: re.Match[str], limit: int, start: re.Pattern[str] = ENTRY_START) -> Pieces:
     """Cut a document at its entries. One that does not reach the end of its root element is cut off: its last entry is
     left out where it is not whole, and a problem says so. Entries beyond the limit are left out the same way."""
     end = _end_of_root(text, root)
     text = text[: end or len(text)]
-    starts, name = _entry_starts(text)
+    starts, name = _entry_starts(text, start)
     if not starts:
         return _without_entries(text, root, is_cut=end is None)
     before = text[: starts[0]]
     closing = _closing(before, root)
     entries, rest = _split(text, starts, name)
     problems = []
-    if end is None or _START.search(rest):
-        problems.append(_cut_off(len(entries), rest))
+    half = start.search(rest)
+    if end is None or half:
+        problems.append(_cut_off(len(entries), rest, half))
     if len(entries) > limit:
         problems.append(Problem(item=f"entries after {limit:,}", reason=f"{len(entries) - limit:,} were not read"))
         entries = entries[:limit]
@@ -56,8 +59,8 @@ def _end_of_root(text: str, root: re.Match[str]) -> int | None:
     return opening + 1 if opening > 0 and text[opening - 1] == "/" else None
 
 
-def _entry_starts(text: str) -> tuple[list[int], str]:
-    first = _START.search(text)
+def _entry_starts(text: str, start: re.Pattern[str]) -> tuple[list[int], str]:
+    first = start.search(text)
     if first is None:
         return [], ""
     same = re.compile(rf"<{re.escape(first[1])}(?=[\s/>])")
@@ -80,9 +83,9 @@ def _split(text: str, starts: list[int], name: str) -> tuple[list[str], str]:
 
 
 def _closing(before: str, root: re.Match[str]) -> str:
-    channel = re.search(r"<((?:[A-Za-z_][\w.-]*:)?channel)(?=[\s>])", before)
-    is_open = channel is not None and f"</{channel[1]}" not in before
-    return (f"</{channel[1]}>" if channel and is_open else "") + f"</{root['name']}>"
+    wrapper = _WRAPPER.search(before)
+    is_open = wrapper is not None and f"</{wrapper[1]}" not in before
+    return (f"</{wrapper[1]}>" if wrapper and is_open else "") + f"</{root['name']}>"
 
 
 def _without_entries(text: str, root: re.Match[str], *, is_cut: bool) -> Pieces:
@@ -94,8 +97,7 @@ def _without_entries(text: str, root: re.Match[str], *, is_cut: bool) -> Pieces:
     return Pieces(before=before, entries=(), closing=closing, text=before + closing, problems=(problem,))
 
 
-def _cut_off(whole: int, rest: str) -> Problem:
-    half = _START.search(rest)
+def _cut_off(whole: int, rest: str, half: re.Match[str] | None) -> Problem:
     if half is None:
         item = f"the document after entry {whole}"
         return Problem(item=item, reason="is cut off", excerpt=rest[:200].strip())

@@ -1,4 +1,4 @@
-"""Any RSS or Atom feed: bioRxiv, a journal, a lab's blog. Nothing is taken for granted but a title."""
+"""Any RSS, Atom or JSON feed: bioRxiv, a journal, a lab's blog. Nothing is taken for granted but a title."""
 
 import datetime as dt
 import re
@@ -10,7 +10,9 @@ from typing import Any
 from papers.entries import Entry, ParsedFeed
 from papers.feeds.collecting import collect_entries
 from papers.feeds.days import day_of
+from papers.feeds.json_feed import is_json, parse_json_feed
 from papers.feeds.names import split_names
+from papers.feeds.raw import name_of
 from papers.feeds.taxonomy import arxiv_categories
 from papers.feeds.wording import as_text, is_html, markup_of, take, take_abstract, take_authors, take_link, take_title
 from papers.feeds.xml import Document, parse_document
@@ -36,9 +38,11 @@ class Description:
 
 def parse_rss(*, body: bytes, content_type: str = "") -> ParsedFeed:
     """Read any feed. Raises FeedRefusedError for what is none."""
+    if is_json(body):
+        return parse_json_feed(body)
     document = parse_document(body=body, content_type=content_type)
     read = partial(_read_entry, document=document)
-    entries, problems = collect_entries(items=document.entries, read=read, name_of=_name_of)
+    entries, problems = collect_entries(items=document.entries, read=read, name_of=name_of)
     return ParsedFeed(
         title=take(as_text(document.head.get("title") or "")),
         feed_date=day_of(document.head, "published", "updated") or _newest(entries),
@@ -141,7 +145,3 @@ def _pdf_link_of(raw: Mapping[str, Any]) -> str:
 
 def _newest(entries: tuple[Entry, ...]) -> dt.date | None:
     return max((entry.announced_date for entry in entries if entry.announced_date), default=None)
-
-
-def _name_of(raw: Mapping[str, Any]) -> str:
-    return take(raw.get("id") or raw.get("link") or raw.get("title"))

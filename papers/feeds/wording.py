@@ -15,6 +15,7 @@ ABSTRACT_LENGTH = 20_000  # Ten times arXiv's own limit.
 AUTHOR_LENGTH = 300
 AUTHOR_COUNT = 6_000  # Twice the largest collaboration.
 LINK_LENGTH = 500
+MAX_COUNT = 2**31 - 1
 
 _TAGS = (
     "a|abbr|article|b|blockquote|br|center|code|dd|div|dl|dt|em|figcaption|figure|font|h[1-6]|hr|i|img|jats:[a-z]+|li"
@@ -73,6 +74,15 @@ def take_link(address: object, *, base: str = "") -> str:
     clean = not re.search(r"[\s<>\"\\\x00-\x1f\x7f]", link) and link.isprintable()
     usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and clean
     return link if usable and len(link) <= LINK_LENGTH else ""
+
+
+def count_of(found: object) -> int | None:
+    """A count, written as a number or as its digits. None for what is none, or more than a database counts."""
+    if isinstance(found, str) and found.strip().isascii() and found.strip().isdigit() and len(found) <= 20:
+        found = int(found)
+    if not isinstance(found, int) or isinstance(found, bool):
+        return None
+    return found if 0 <= found <= MAX_COUNT else None
 
 
 def unescape_once(text: str) -> str:

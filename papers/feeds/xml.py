@@ -6,7 +6,6 @@ the entries that are whole.
 """
 
 import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,18 +14,17 @@ from xml.parsers import expat
 
 import feedparser
 
-from papers.entries import FeedRefusedError, Problem
+from papers.entries import Problem
 from papers.feeds.decoding import decode_xml
 from papers.feeds.pieces import Pieces, cut_into_pieces
+from papers.feeds.roots import find_root
 
 MAX_ENTRIES = 20_000
 # Broken documents are read entry by entry, by a parser that takes nine seconds for the worst megabyte.
 MAX_BROKEN_ENTRIES = 2_000
 MAX_BROKEN_SIZE = 2_000_000
 
-_ROOTS = {"rss", "feed", "rdf"}
-_IGNORABLE = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
-_ROOT = re.compile(r"<(?P<name>(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*)(?=[\s/>])")
+_ROOTS = frozenset({"rss", "feed", "rdf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +43,10 @@ class Document:
 def parse_document(*, body: bytes, content_type: str = "") -> Document:
     """Read a feed document. Raises FeedRefusedError, with a sentence for the owner, for what is no feed."""
     text = decode_xml(body, content_type=content_type)
-    pieces = cut_into_pieces(text, root=_find_root(text), limit=MAX_ENTRIES)
+    pieces = cut_into_pieces(text, root=find_root(text, roots=_ROOTS, what="RSS or Atom feed"), limit=MAX_ENTRIES)
     document = _parse_whole(pieces) if _is_well_formed(pieces.text) else None
     document = document or _parse_singly(pieces)
     return Document(document.version, document.head, document.entries, (*document.problems, *pieces.problems))
-
-
-def _find_root(text: str) -> re.Match[str]:
-    start = 0
-    while ignorable := _IGNORABLE.match(text, start):
-        start = ignorable.end()
-    if start == len(text):
-        raise FeedRefusedError("The document is empty.")
-    if text[start : start + 9].upper() == "<!DOCTYPE" and not _is_html(text[start : start + 30]):
-        raise FeedRefusedError("The document declares a document type (<!DOCTYPE …>), which feeds do not need.")
-    if text.startswith("<!ENTITY", start):
-        raise FeedRefusedError("The document declares entities (<!ENTITY …>), which feeds do not need.")
-    if _is_html(text[start : start + 30]):
-        raise FeedRefusedError("The document is a web page (HTML), not a feed.")
-    root = _ROOT.match(text, start)
-    if root is None:
-        message = f"The document is not XML: it begins with {text[start : start + 40]!r}."
-        raise FeedRefusedError(message)
-    if root["name"].rpartition(":")[2].lower() not in _ROOTS:
-        message = f"The document is XML, but no RSS or Atom feed: its root is <{root['name'][:60]}>."
-        raise FeedRefusedError(message)
-    return root
-
-
-def _is_html(start: str) -> bool:
-    return re.match(r"<(?:!doctype\s+)?html[\s>]", start, re.IGNORECASE) is not None
 
 
 def _is_well_formed(text: str) -> bool:

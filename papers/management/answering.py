@@ -53,7 +53,7 @@ def in_batches(ids: Sequence[int], *, quiet: bool) -> Iterator[Sequence[int]]:
         yield ids[start : start + BATCH]
         if is_watched:
             done = min(start + BATCH, len(ids))
-            sys.stderr.write(f"\r{_bar(done, len(ids))} {done}/{len(ids)}")
+            sys.stderr.write(f"\r{progress_bar(done, len(ids))} {done}/{len(ids)}")
     if is_watched:
         sys.stderr.write("\n")
 
@@ -63,6 +63,7 @@ def in_words(answer: Mapping[str, Any]) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in answer.items()) + "."
 
 
-def _bar(done: int, total: int, width: int = 30) -> str:
-    filled = width * done // max(total, 1)
+def progress_bar(done: int, total: int, width: int = 30) -> str:
+    """How far it is, as a picture of `width` characters."""
+    filled = min(width, width * done // max(total, 1))
     return "█" * filled + "·" * (width - filled)

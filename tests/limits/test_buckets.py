@@ -43,7 +43,7 @@ def test_more_than_a_burst_is_never_given() -> None:
 
 
 def test_tokens_come_back_with_time() -> None:
-    rate = Rate(per_second=20, burst=1)
+    rate = Rate(per_second=2, burst=1)
     assert take("x", rate=rate).count == 1
     grant = take("x", rate=rate)
     time.sleep(grant.wait_seconds + 0.02)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -149,7 +150,26 @@ def test_preprint_authors_come_first_name_first() -> None:
     assert entry.announced_date == dt.date(2018, 3, 23)
 
 
-def test_answers_of_the_api_have_no_day_of_announcement() -> None:
-    entries = capture("arxiv_api_query.xml", "arxiv").entries
-    assert {entry.announced_date for entry in entries} == {None}
-    assert entries[0].categories == ("cs.SE", "cs.LG")
+@pytest.mark.parametrize("kind", ["arxiv", "arxiv_api"])
+def test_answers_of_the_api_are_dated_by_the_schedule_and_tell_how_many_there_are(kind: str) -> None:
+    feed = capture("arxiv_api_query.xml", kind)
+    assert feed.total == 214_881
+    assert feed.entries[0].categories == ("cs.SE", "cs.LG")
+    # Submitted on a Thursday at noon, New York time.
+    assert feed.entries[0].announced_date == dt.date(2022, 2, 25)
+    assert all(entry.announced_date and entry.announced_date.weekday() < 5 for entry in feed.entries)
+
+
+def test_records_are_dated_by_their_stamp_where_that_is_near_the_schedule() -> None:
+    body = (CAPTURES / "arxiv_oai_records.xml").read_text()
+    feed = capture("arxiv_oai_records.xml", "arxiv_oai")
+    stamps = dict(re.findall(r"arXiv.org:(.+?)</identifier>\s*<datestamp>(.+?)</", body))
+    found = {entry.key.removeprefix("arxiv:"): str(entry.announced_date) for entry in feed.entries}
+    assert (len(feed.entries), feed.problems, feed.resume) == (12, (), "")
+    assert sum(stamps[key] == day for key, day in found.items()) >= 10
+    assert feed.entries[0].authors[:2] == ("Planck Collaboration", "Jieci Wang")
+    assert all(any(map(str.isalpha, author)) for entry in feed.entries for author in entry.authors)
+
+
+def test_preprint_feed_is_read_by_its_own_kind_as_well() -> None:
+    assert capture("biorxiv_rss_one_subject.xml", "biorxiv") == capture("biorxiv_rss_one_subject.xml", "rss")

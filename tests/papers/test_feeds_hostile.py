@@ -44,7 +44,7 @@ class TestRefusals:
             (b"<!DOCTYPE html><html><body>Not found</body></html>", "web page"),
             (b"\n<!-- hello --><HTML lang='en'>", "web page"),
             (b"plain words", "not XML"),
-            (b'{"a": 1}', "not XML"),
+            (b"[1]", "not XML"),
             (b"/etc/passwd", "not XML"),
             (b"http://127.0.0.1:1/", "not XML"),
             (b"\x1f\x8b\x08\x00rest", "compressed"),

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from papers import gates, ingest
-from papers.gates import HostClosedError, close_gate, pass_gate
+from limits.models import Bucket
+from papers import ingest
 from papers.ingest import announcement_today, claim_due_sources, take_document, visit_source
-from papers.models import Fetch, FetchStatus, HostGate, Paper, Source, SourceState
+from papers.models import Fetch, FetchStatus, Paper, Source, SourceDay, SourceState
 from papers.storing import StoreReport
 from papers.tasks import fetch_due_sources
 from tests.factories import make_paper, make_source
@@ -194,7 +194,7 @@ def test_an_unreachable_host_is_said_once_and_tried_again_later_each_time(
         visit = visit_source(source_id=source.pk, now=NOW)
         assert visit.status == FetchStatus.UNREACHABLE
         assert gone.pair in visit.error
-        assert [record.levelname for record in caplog.records if record.name == "papers.ingest"] == ["WARNING"]
+        assert [record.levelname for record in caplog.records if record.name == "papers.recording"] == ["WARNING"]
         assert (fresh(source).state, fresh(source).failures) == (SourceState.FAILING, failures)
         waits.append(fresh(source).next_fetch_at - NOW)
     assert 4 * MINUTE <= waits[0] <= 6 * MINUTE
@@ -222,7 +222,8 @@ def test_a_host_that_asks_for_silence_gets_it_from_all_of_us(
     server.routes["/feed"] = Reply(status=status, headers=headers)
     visit_source(source_id=source.pk, now=NOW)
     assert fresh(source).next_fetch_at >= NOW + at_least
-    assert HostGate.objects.get(host=server.pair).free_at >= NOW + at_least
+    closed_until = Bucket.objects.get(name=f"fetch:{server.pair}").closed_until
+    assert closed_until >= dt.datetime.now(dt.UTC) + at_least - MINUTE
 
 
 def test_a_redirect_into_the_private_network_is_not_followed(source: Source, server: LocalServer):
@@ -275,18 +276,20 @@ def test_the_tick_rings_once_for_each_source_that_is_due(
 
 
 @pytest.mark.parametrize(
-    ("now", "last_new_days_ago", "state"),
+    ("now", "last_day", "state"),
     [
-        (dt.datetime(2026, 5, 10, 12, tzinfo=dt.UTC), 2, SourceState.QUIET),  # a Sunday
-        (dt.datetime(2026, 5, 6, 12, tzinfo=dt.UTC), 1, SourceState.WAITING),
-        (dt.datetime(2026, 5, 6, 12, tzinfo=dt.UTC), 5, SourceState.STALLED),
-        (dt.datetime(2026, 5, 6, 12, tzinfo=dt.UTC), 0, SourceState.FRESH),
+        (dt.datetime(2026, 5, 10, 12, tzinfo=dt.UTC), dt.date(2026, 5, 8), SourceState.QUIET),  # a Sunday
+        (dt.datetime(2026, 5, 6, 12, tzinfo=dt.UTC), dt.date(2026, 5, 5), SourceState.WAITING),
+        (dt.datetime(2026, 5, 6, 20, tzinfo=dt.UTC), dt.date(2026, 5, 5), SourceState.STALLED),
+        (dt.datetime(2026, 5, 6, 12, tzinfo=dt.UTC), dt.date(2026, 5, 6), SourceState.FRESH),
     ],
 )
 def test_a_source_without_news_says_whether_that_is_as_it_should_be(
-    now: dt.datetime, last_new_days_ago: int, state: SourceState
+    now: dt.datetime, last_day: dt.date, state: SourceState
 ):
-    source = make_source(last_new_at=now - dt.timedelta(days=last_new_days_ago))
+    source = make_source(created_at=now - dt.timedelta(days=29))
+    for offset in range(30):
+        SourceDay.objects.create(source=source, date=last_day - dt.timedelta(days=offset), unseen=100)
     empty = (FEEDS / "arxiv_atom_weekend.xml").read_bytes()
     visit = take_document(source=source, body=empty, now=now)
     assert (visit.status, visit.report.entries, visit.error) == (FetchStatus.STORED, 0, "")
@@ -303,31 +306,3 @@ def test_every_entry_of_a_real_list_is_counted_once(source: Source, server: Loca
     report = visit_source(source_id=make_source(kind="hf", url=server.url("/hf")).pk, now=NOW).report
     assert report.entries == len(json.loads(HF))
     assert report.entries == report.new + report.changed + report.known + report.rejected
-
-
-def test_a_host_is_asked_once_in_three_seconds_by_all_of_us_together(monkeypatch: pytest.MonkeyPatch):
-    slept: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        HostGate.objects.update(free_at=dt.datetime.now(dt.UTC))
-
-    monkeypatch.setattr(gates.time, "sleep", sleep)
-    pass_gate(host="rss.arxiv.org")
-    pass_gate(host="export.arxiv.org")
-    assert len(slept) == 1
-    assert 2 < slept[0] <= 3
-
-
-def test_a_closed_gate_is_not_waited_at_and_says_until_when():
-    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-    close_gate(host="rss.arxiv.org", until=until)
-    with pytest.raises(HostClosedError, match=f"arxiv.org asked not to be visited before {until:%H:%M} UTC"):
-        pass_gate(host="rss.arxiv.org")
-
-
-def test_a_shorter_silence_does_not_open_a_gate_that_is_closed_for_longer():
-    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-    close_gate(host="rss.arxiv.org", until=later)
-    close_gate(host="export.arxiv.org", until=later - dt.timedelta(minutes=50))
-    assert HostGate.objects.get(host="arxiv.org").free_at == later

@@ -11,8 +11,8 @@ from django.db import connection, connections
 from papers import changes, matching, storing
 from papers.entries import AnnouncementKind as Kind
 from papers.entries import Entry, Markup, ParsedFeed, Problem, Signals
-from papers.matching import current_matcher, rematch_topic, rematch_topics
-from papers.models import Announcement, DailySignal, Paper, Source, Topic
+from papers.matching import current_matcher, rematch_topic
+from papers.models import Announcement, DailySignal, Paper, Source, SourceDay, Topic
 from papers.storing import StoreReport, store_feed
 from tests.factories import NOW, TODAY, make_paper, make_source, make_topic
 
@@ -33,13 +33,13 @@ def store(source: Source, *entries: Entry, today: dt.date = TODAY, **feed: Any) 
 
 
 def everything() -> list[list[dict[str, Any]]]:
-    models = (Paper, Announcement, DailySignal, Paper.topics.through)
+    models = (Paper, Announcement, DailySignal, SourceDay, Paper.topics.through)
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 def test_a_document_becomes_papers_sightings_counts_and_topics():
     report = store(make_source(), replace(ENTRY, signals=Signals(upvotes=3)))
-    assert report == StoreReport(entries=1, new=1)
+    assert report == StoreReport(entries=1, new=1, unseen=1)
     paper = Paper.objects.get(key=ENTRY.key)
     assert (paper.title, paper.announced_date, paper.upvotes) == (ENTRY.title, TODAY, 3)
     assert [(seen.date, seen.kind) for seen in paper.announcements.all()] == [(TODAY, "new")]
@@ -121,16 +121,6 @@ def test_a_document_of_many_hundred_entries_is_stored_whole():
     assert Paper.topics.through.objects.filter(topic__slug="language").count() == 1202
 
 
-def test_a_changed_topic_takes_and_gives_back_papers():
-    paper = make_paper(title="On whales", categories=["q-bio"])
-    make_topic("whales", any_words=["whales"])
-    rematch_topics([paper.pk])
-    assert list(paper.topics.values_list("slug", flat=True)) == ["whales"]
-    Topic.objects.filter(slug="whales").update(mute_words=["on whales"])
-    rematch_topics([paper.pk])
-    assert not paper.topics.exists()
-
-
 def test_one_topic_takes_its_recent_papers_and_leaves_the_others_alone():
     fits, former = make_paper(title="On whales", categories=["q-bio"]), make_paper(title="On mice", topics=["language"])
     old = make_paper(title="On whales again", announced_date=TODAY - dt.timedelta(days=31))
@@ -149,13 +139,41 @@ def test_one_topic_takes_its_recent_papers_and_leaves_the_others_alone():
     assert rematch_topic(topic_id=0, now=NOW) == (0, 0)
 
 
-def test_a_matcher_with_other_rules_than_the_topics_have_now_is_not_believed():
-    paper = make_paper(title="On whales", categories=["q-bio"])
-    before = current_matcher()
-    assert before.match(title=paper.title, abstract=paper.abstract, categories=["q-bio"]) == []
+def test_a_new_text_takes_and_gives_back_topics():
     make_topic("whales", any_words=["whales"])
-    rematch_topics([paper.pk], matcher=before)
+    source = make_source()
+    store(source, replace(ENTRY, title="On whales", categories=()))
+    paper = Paper.objects.get()
     assert list(paper.topics.values_list("slug", flat=True)) == ["whales"]
+    store(source, replace(ENTRY, title="On agents", version=2, categories=()))
+    assert list(paper.topics.values_list("slug", flat=True)) == ["agents"]
+
+
+def test_a_matcher_with_other_rules_than_the_topics_have_now_is_not_believed(monkeypatch: pytest.MonkeyPatch):
+    before = current_matcher()
+    make_topic("whales", any_words=["whales"])
+    monkeypatch.setattr(storing, "current_matcher", lambda: before)
+    store(make_source(), replace(ENTRY, title="On whales", categories=()))
+    assert list(Paper.objects.get().topics.values_list("slug", flat=True)) == ["whales"]
+
+
+def test_papers_a_source_had_never_shown_are_counted_by_their_day():
+    first, second = make_source(), make_source()
+    older = replace(ENTRY, key="arxiv:2611.00002", announced_date=TODAY - dt.timedelta(days=1))
+    assert store(first, ENTRY, older).unseen == 2
+    assert store(first, ENTRY, replace(ENTRY, key="arxiv:2611.00003")).unseen == 1
+    # Known from elsewhere, and yet new here.
+    assert (store(second, ENTRY).unseen, store(second, ENTRY).unseen) == (1, 0)
+    days = SourceDay.objects.order_by("source", "date").values_list("source", "date", "unseen")
+    assert list(days) == [(first.pk, older.announced_date, 1), (first.pk, TODAY, 2), (second.pk, TODAY, 1)]
+
+
+def test_yesterdays_batch_under_todays_date_brings_nothing_unseen():
+    source = make_source()
+    store(source, ENTRY, today=TODAY)
+    stale = replace(ENTRY, announced_date=TODAY + dt.timedelta(days=1))
+    assert store(source, stale, today=TODAY + dt.timedelta(days=1)).unseen == 0
+    assert list(SourceDay.objects.values_list("date", "unseen")) == [(TODAY, 1)]
 
 
 def test_texts_are_cleaned_and_matched_before_the_database_is_locked(monkeypatch: pytest.MonkeyPatch):
@@ -226,6 +244,7 @@ def test_two_workers_with_the_same_document_store_it_once():
     assert at_once(*[lambda: store(source, *crowd)] * 3) == []
     counts = (Paper.objects.count(), Announcement.objects.count(), DailySignal.objects.count())
     assert counts == (40, 40, 40)
+    assert list(SourceDay.objects.values_list("unseen", flat=True)) == [40]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -43,7 +43,7 @@ class Command(AnsweringCommand):
             raise CommandError(f"{date} has not come yet.", returncode=2)
         published = publish_now(date=date, now=now)
         edition = published.edition
-        papers = edition.entries.count() if edition else 0
+        papers = edition.entries.shown().count() if edition else 0
         state = edition.state if edition else None
         self.answer = {"date": str(date), "state": state, "papers": papers, "reason": published.reason}
         facts = f"The edition of {date} is {state}, with {papers} papers. " if edition else ""

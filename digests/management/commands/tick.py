@@ -11,10 +11,12 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from digests.alerts import tell_about_sources
 from digests.editions import publish_due_editions
 from digests.management.commands.send_digests import EVERY_ROW, send_waiting_digests
 from digests.models import Delivery
 from digests.planning import plan_due
+from papers.backfilling import continue_backfill, due_backfills, plan_backfills
 from papers.ingest import claim_due_sources, visit_source
 from papers.management.answering import AnsweringCommand
 from subscriptions.events import apply_events
@@ -47,6 +49,7 @@ class Command(AnsweringCommand):
         work: list[Callable[[], dict[str, Any]]] = [
             lambda: _apply(now),
             lambda: _publish(now),
+            lambda: {"owner_told": tell_about_sources(now=now)},
             lambda: _plan(now),
             lambda: _forget(now),
         ]
@@ -82,9 +85,12 @@ class Command(AnsweringCommand):
 
 def _fetch() -> dict[str, Any]:
     visits = [visit_source(source_id=pk, now=timezone.now()) for pk in claim_due_sources(now=timezone.now())]
+    plan_backfills(now=timezone.now())
+    pages = [continue_backfill(backfill_id=pk, now=timezone.now()) for pk in due_backfills(now=timezone.now())]
     return {
         "sources_visited": len(visits),
         "sources_failed": [visit.source for visit in visits if visit.error],
+        "backfill_pages": sum(page.is_asked for page in pages),
         "papers_new": sum(visit.report.new for visit in visits),
     }
 

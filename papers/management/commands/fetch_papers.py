@@ -10,9 +10,10 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from papers.feeds import KINDS
-from papers.ingest import Visit, take_document, visit_source
+from papers.ingest import take_document, visit_source
 from papers.management.answering import AnsweringCommand
 from papers.models import FetchStatus, Source, SourceState
+from papers.recording import Visit
 
 UNDERSTOOD = {FetchStatus.STORED, FetchStatus.NOT_MODIFIED}
 

@@ -1,0 +1,173 @@
+"""One work under several ids: told by DOI, then by title and first author, and merged when it turns out later."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from digests.digest import Shelf, build_digest
+from digests.models import Choice, EditionPaper
+from papers.entries import AnnouncementKind, Entry, ParsedFeed, Signals
+from papers.merging import all_ids, merge_papers
+from papers.models import Announcement, DailySignal, Paper, Source
+from papers.same_work import may_be_same, title_key
+from papers.storing import StoreReport, store_feed
+from subscriptions.outgoing import OutgoingState
+from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_source, make_subscriber
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+TITLE = "Measuring the patience of very large whales"
+DOI = "10.1234/whales.7"
+ARXIV = Entry(key="arxiv:2611.00001", title=TITLE, abstract="They wait.", authors=("Ada Lovelace",), version=1)
+JOURNAL = Entry(key=f"doi:{DOI}", title=f"{TITLE}.", abstract="They wait.", authors=("A. Lovelace",), doi=DOI)
+
+
+def store(source: Source, *entries: Entry, day: dt.date = TODAY) -> StoreReport:
+    return store_feed(source=source, feed=ParsedFeed(entries=entries), today=day, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Measuring the Patience  of very large whales", "Measuring the patience of very-large whales."),
+        ("Über die Geduld sehr großer Wale im Nordmeer", "Uber die Geduld sehr großer Wale im Nordmeer"),
+    ],
+)
+def test_titles_are_compared_by_their_letters(one: str, other: str):
+    assert title_key(one, ["Ada Lovelace"]) == title_key(other, ["A. Lovelace"]) != ""
+
+
+@pytest.mark.parametrize(
+    ("title", "authors"), [("Editorial", ["Ada Lovelace"]), (TITLE, []), (TITLE, [" "]), ("", ["Ada Lovelace"])]
+)
+def test_what_says_too_little_is_compared_with_nothing(title: str, authors: list[str]):
+    assert title_key(title, authors) == ""
+
+
+def test_another_first_author_is_another_work():
+    assert title_key(TITLE, ["Ada Lovelace"]) != title_key(TITLE, ["Alan Turing"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "may"),
+    [
+        ("arxiv:2611.00001", "arxiv:2611.00002", False),
+        ("arxiv:2611.00001", "doi:10.1/a", True),
+        ("doi:10.1101/a", "doi:10.1101/b", False),
+        ("doi:10.1101/a", "doi:10.1234/b", True),
+        ("url:lab.example.org/a", "url:lab.example.org/b", False),
+        ("url:openreview.net/a", "arxiv:2611.00001", True),
+        ("guid:1", "guid:2", False),
+        ("doi:10.1/a", "doi:10.1/a", False),
+    ],
+)
+def test_within_one_house_two_ids_are_two_works(one: str, other: str, may: bool):
+    assert may_be_same(one, other) is may_be_same(other, one) is may
+
+
+def test_a_journal_with_the_doi_arxiv_names_shows_no_second_paper():
+    arxiv, journal = make_source(), make_source(kind="rss")
+    store(arxiv, replace(ARXIV, doi=DOI))
+    report = store(journal, replace(JOURNAL, title="Quite another title of the printed version"))
+    assert (report.new, report.unseen) == (0, 1)
+    paper = Paper.objects.get()
+    assert (paper.key, paper.title, paper.announcements.count()) == (ARXIV.key, TITLE, 2)
+
+
+def test_without_a_doi_title_and_first_author_tell():
+    store(make_source(), ARXIV)
+    store(make_source(kind="rss"), JOURNAL)
+    paper = Paper.objects.get()
+    assert (paper.key, paper.doi, paper.announcements.count()) == (ARXIV.key, DOI, 2)
+
+
+def test_two_arxiv_papers_with_one_title_stay_two():
+    source = make_source()
+    store(source, ARXIV, replace(ARXIV, key="arxiv:2611.00002"))
+    store(source, replace(ARXIV, key="arxiv:2611.00003", doi=DOI), replace(ARXIV, key="arxiv:2611.00004", doi=DOI))
+    assert Paper.objects.filter(merged_into__isnull=True).count() == 4
+
+
+def test_a_journal_seen_first_is_merged_into_arxivs_paper():
+    store(make_source(kind="rss"), replace(JOURNAL, signals=Signals(upvotes=3)))
+    store(make_source(), ARXIV)
+    kept, dropped = Paper.objects.get(key=ARXIV.key), Paper.objects.get(key=JOURNAL.key)
+    assert (dropped.merged_into, kept.merged_into) == (kept, None)
+    assert (kept.doi, kept.upvotes, kept.announcements.count(), kept.signals.count()) == (DOI, 3, 2, 1)
+    assert list(Paper.objects.standing()) == [kept]
+
+
+def test_a_doi_that_turns_up_later_merges_two_papers():
+    other = replace(JOURNAL, title="The patience of whales, as measured by us", authors=("C. Babbage",))
+    arxiv, journal = make_source(), make_source(kind="rss")
+    store(arxiv, ARXIV)
+    store(journal, other)
+    assert Paper.objects.standing().count() == 2
+    store(arxiv, replace(ARXIV, version=2, doi=DOI))
+    assert list(Paper.objects.standing().values_list("key", flat=True)) == [ARXIV.key]
+    # And from then on the journal's own entry is a sighting of that paper.
+    report = store(journal, other, day=TODAY + dt.timedelta(days=1))
+    assert (report.new, Paper.objects.count()) == (0, 2)
+    assert Paper.objects.get(key=ARXIV.key).announcements.count() == 3
+
+
+def test_merging_twice_changes_nothing_more():
+    one, other = make_paper(key="doi:10.1/a"), make_paper()
+    assert merge_papers(one_id=one.pk, other_id=other.pk) == merge_papers(one_id=other.pk, other_id=one.pk) == other
+    assert Paper.objects.get(pk=other.pk).revision == 2
+
+
+def test_sightings_and_counts_of_the_same_day_are_kept_on_both_sides():
+    source, one, other = make_source(), make_paper(), make_paper(key="doi:10.1/a")
+    for paper in (one, other):
+        Announcement.objects.create(paper=paper, source=source, date=TODAY, kind="new", seen_at=NOW)
+        DailySignal.objects.create(paper=paper, source=source, date=TODAY, upvotes=2)
+    DailySignal.objects.create(paper=other, source=source, date=TODAY - dt.timedelta(days=1), upvotes=1)
+    merge_papers(one_id=one.pk, other_id=other.pk)
+    assert (one.signals.count(), other.signals.count(), one.announcements.count()) == (2, 1, 1)
+
+
+def test_a_third_row_follows_the_second_into_the_first():
+    first, second, third = make_paper(), make_paper(key="doi:10.1/a"), make_paper(key="url:example.org/a")
+    merge_papers(one_id=second.pk, other_id=third.pk)
+    merge_papers(one_id=first.pk, other_id=third.pk)
+    assert set(Paper.objects.filter(merged_into=first)) == {second, third}
+
+
+def test_places_in_editions_move_with_what_the_curator_did():
+    kept, dropped = make_paper(), make_paper(key="doi:10.1/a")
+    both = make_edition([kept], picks=[dropped])
+    only = make_edition([dropped], date=TODAY - dt.timedelta(days=1))
+    merge_papers(one_id=kept.pk, other_id=dropped.pk)
+    assert not EditionPaper.objects.filter(paper=dropped).exists()
+    assert EditionPaper.objects.get(edition=both).choice == Choice.PICK
+    assert EditionPaper.objects.get(edition=only).paper == kept
+
+
+def test_a_reader_who_had_the_one_has_had_the_other():
+    kept, dropped = make_paper(), make_paper(key="doi:10.1/a")
+    reader = make_subscriber()
+    earlier = make_edition([dropped], date=TODAY - dt.timedelta(days=1))
+    make_delivery(edition=earlier, subscriber=reader, state=OutgoingState.ACCEPTED, paper_ids=[dropped.pk])
+    merge_papers(one_id=kept.pk, other_id=dropped.pk)
+    edition = make_edition([kept])
+    assert all_ids([dropped.pk]) == {kept.pk, dropped.pk}
+    assert build_digest(reader, edition, shelf=Shelf(now=NOW)).lines == ()
+
+
+def test_the_same_paper_in_many_places_is_one_paper_with_every_sighting():
+    rss, cross, hf, journal = (make_source(kind=kind) for kind in ("arxiv", "arxiv", "hf", "rss"))
+    store(rss, ARXIV)
+    store(cross, replace(ARXIV, announcement=AnnouncementKind.CROSS_LIST, categories=("cs.AI",)))
+    store(hf, replace(ARXIV, version=None, signals=Signals(upvotes=9)))
+    store(journal, JOURNAL)
+    store(rss, replace(ARXIV, version=2, announcement=AnnouncementKind.REPLACEMENT), day=TODAY + dt.timedelta(days=1))
+    paper = Paper.objects.get()
+    assert sorted(paper.announcements.values_list("kind", flat=True)) == [
+        "cross-list",
+        "new",
+        "new",
+        "new",
+        "replacement",
+    ]
+    assert (paper.version, paper.upvotes, paper.categories) == (2, 9, ["cs.AI"])
