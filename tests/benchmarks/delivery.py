@@ -49,6 +49,8 @@ AREAS = {
     "our own code": r"/(digests|mailer|subscriptions|limits|papers)/",
 }
 
+REST = "builtins and the rest of Python"
+
 
 def run(bench: Bench) -> dict[str, float]:
     """All rounds, then one short run under a profiler."""
@@ -183,4 +185,4 @@ def _profile(bench: Bench, database: Database) -> None:
 
 
 def _area(function: str) -> str:
-    return next((area for area, pattern in AREAS.items() if re.search(pattern, function)), "builtins and the rest of Python")
+    return next((area for area, pattern in AREAS.items() if re.search(pattern, function)), REST)

@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.chaos import hosts
 from tests.chaos.conductor import Result, run_scenario
+from tests.chaos.network import NoNetworkError
 from tests.chaos.scenarios import ALL
-from tests.with_postgres import NoPostgresError
 
 COLUMNS = (
     "due arrived accepted failed refused given-up skipped unknown lost duplicates kills ambiguous balanced seconds"
@@ -75,17 +76,18 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     results = []
-    for number, scenario in enumerate(ALL):
-        if options.only not in scenario.name:
-            continue
-        keep = options.keep / str(number) if options.keep else None
-        digests = max(int(options.digests * scenario.share), 1)
-        try:
+    for scenario in ALL:
+        if options.only in scenario.name:
+            keep = options.keep / scenario.name.replace(" ", "-") if options.keep else None
+            digests = max(int(options.digests * scenario.share), 1)
             results.append(run_scenario(scenario, digests=digests, say=Progress(), keep=keep))
-        except NoPostgresError as error:
-            sys.stdout.write(f"No PostgreSQL here, so this run is impossible: {error}\n")
-            return 1
-        sys.stdout.write(f"\n{table(results[-1:])}\n\n")
+            sys.stdout.write(f"\n{table(results[-1:])}\n\n")
+    if options.only in hosts.NAME:
+        try:
+            results.append(hosts.run_hosts(digests=max(int(options.digests * hosts.SHARE), 1), say=Progress()))
+            sys.stdout.write(f"\n{table(results[-1:])}\n\n")
+        except NoNetworkError as error:
+            sys.stdout.write(f"!!! NOT RUN: {hosts.NAME}: {error}\n")
     sys.stdout.write(f"\n{table(results)}\n\n{totals(results)}\n")
     return 1 if any(result.complaints for result in results) else 0
 

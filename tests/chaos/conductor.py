@@ -49,7 +49,7 @@ def run_scenario(scenario: Scenario, *, digests: int, say: Callable[[str], None]
         folder = stack.enter_context(socket_folder())
         env, url, postgres = stack.enter_context(_database(scenario, work=work))
         env |= {"CHAOS_FOLDER": str(folder), **({"CHAOS_TWICE": "1"} if scenario.twice else {})}
-        facts = _prepare(env, digests=digests)
+        facts = prepare_crowd(env, digests=digests)
         processes = stack.enter_context(Processes(log_dir=work))
         sink = stack.enter_context(
             contextlib.closing(
@@ -147,7 +147,7 @@ def _provider(scenario: Scenario, *, sink: SinkProcess) -> dict[str, str]:
     }
 
 
-def _prepare(env: dict[str, str], *, digests: int) -> dict[str, int]:
+def prepare_crowd(env: dict[str, str], *, digests: int) -> dict[str, int]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos.prepare", str(digests)],
         cwd=REPOSITORY,
