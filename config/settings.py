@@ -168,7 +168,7 @@ LOCAL_MAILBOX = EMAIL_PROVIDER == "outbox"
 OUTBOX_DIR = VAR_DIR / "outbox"
 _OWN_BACKENDS = {
     "outbox": "mailer.outbox.OutboxBackend",
-    "smtp": "django.core.mail.backends.smtp.EmailBackend",
+    "smtp": "mailer.smtp.EmailBackend",
 }
 _anymail_module = f"anymail.backends.{ {'ses': 'amazon_ses'}.get(EMAIL_PROVIDER, EMAIL_PROVIDER) }"
 if EMAIL_PROVIDER not in _OWN_BACKENDS and not (EMAIL_PROVIDER.isidentifier() and find_spec(_anymail_module)):
@@ -193,6 +193,9 @@ EMAIL_USE_TLS = env.flag(
     default=not EMAIL_USE_SSL and EMAIL_HOST not in {"localhost", "::1"} and not EMAIL_HOST.startswith("127."),
 )
 EMAIL_TIMEOUT = 30
+SEND_CONNECTIONS = max(
+    1, env.number("SEND_CONNECTIONS", 4, "How many connections to the mail service a sending process opens at most.")
+)
 DEFAULT_FROM_EMAIL = env.text(
     "DEFAULT_FROM_EMAIL",
     # Quotes the name where it must be quoted, and leaves its letters as they are.

@@ -1,28 +1,35 @@
-"""Sending digests: claimed rows become mails, one at a time, each step written down before the next."""
+"""Sending digests: claimed rows become mails, each step written down before the next."""
 
 import datetime as dt
+import json
 import logging
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.core.mail.backends.base import BaseEmailBackend
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from digests.digest import Digest, Shelf, build_digest, compose_digest, render_digest
+from digests.digest import Digest, Shelf, choose_digest, compose_digest, join_digest, shelf_for
 from digests.models import Delivery, Edition, EditionState, age_limit
-from mailer.handoff import hand_off
-from mailer.messages import OverBudgetError
+from digests.readers import Recipient, read_recipients, read_suppressed
+from mailer.messages import Message, OverBudgetError
+from subscriptions import journal
+from subscriptions.journal import Claimed, Column
 from subscriptions.models import Subscriber, SubscriberState
-from subscriptions.outgoing import SENT_STATES, OutgoingState, begin, bring_back, fail, put_back, skip
-from subscriptions.sending import LOOK_AGAIN, record_patiently, send_claimed
+from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
+from subscriptions.sending import Made, Unmade, send_claimed
 from subscriptions.suppression import not_suppressed
+from subscriptions.tokens import Purpose
 
 logger = logging.getLogger(__name__)
 
 _SUPPRESSED = "The address is suppressed."
 _READER_IS = "The reader is "
+_WRITTEN = (Column("paper_ids", "jsonb"), Column("reasons", "jsonb"), Column("edition_revision", "int"))
+_LOOKED_AT = (Column("seen_since", "timestamptz"), Column("seen_ids", "bigint[]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +41,18 @@ class SendReport:
     other: int = 0
 
 
+@dataclass(slots=True, kw_only=True)
+class ClaimedDelivery(Claimed):
+    """A delivery in hand, as plain values."""
+
+    public_id: str
+    edition_id: int
+    subscriber_id: int | None
+
+
 def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
     """Send those of these deliveries that are queued and due. Safe to run twice, and to be killed anywhere."""
-    shelf = Shelf(now=now)
-
-    def send_one(delivery: Delivery, connection: BaseEmailBackend) -> OutgoingState | None:
-        return _send_one(delivery, connection=connection, shelf=shelf)
-
-    states = send_claimed(Delivery, ids, send_one=send_one)
+    states = send_claimed(DigestWork(now=now), ids)
     accepted, skipped = states.count(OutgoingState.ACCEPTED), states.count(OutgoingState.SKIPPED)
     return SendReport(accepted=accepted, skipped=skipped, other=len(states) - accepted - skipped)
 
@@ -59,35 +70,104 @@ def sendable_ids(subscriber: Subscriber) -> list[int]:
     return list(sendable.order_by("id").values_list("id", flat=True))
 
 
-def _send_one(delivery: Delivery, *, connection: BaseEmailBackend, shelf: Shelf) -> OutgoingState | None:
-    """One delivery, start to end. What goes wrong with it stays on its row and never stops the others."""
-    subscriber = delivery.subscriber
-    reason = _reason_not_to_send(delivery, now=shelf.now)
-    if reason or subscriber is None:
-        skip(delivery, reason)
-        return OutgoingState.SKIPPED
-    try:
-        digest = build_digest(subscriber, delivery.edition, shelf=shelf)
-        if not digest.lines:
-            skip(delivery, "Nothing to say: every paper of the edition was sent before.")
-            return OutgoingState.SKIPPED
-        rendered = render_digest(digest, subscriber, now=shelf.now)
-        message = compose_digest(rendered, subscriber, public_id=delivery.public_id, now=shelf.now)
-    except OverBudgetError as error:
-        logger.error("delivery %s: %s", delivery.public_id, error)  # noqa: TRY400 - the message says it all
-        fail(delivery, str(error))
-        return OutgoingState.FAILED
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception as error:
-        logger.exception("delivery %s cannot be made", delivery.public_id)
-        fail(delivery, f"The digest cannot be made: {error.__class__.__name__}.")
-        return OutgoingState.FAILED
-    if not begin(delivery, allowed=_allowed(shelf.now) & _nothing_since(digest), values=_values(digest)):
-        return _stopped_at_the_door(delivery, now=shelf.now)
-    state = record_patiently(delivery, hand_off(message, connection=connection))
-    logger.info("delivery %s: %s", delivery.public_id, state)
-    return state
+class DigestWork:
+    """How deliveries become mails; see `subscriptions.sending.Work`."""
+
+    model = Delivery
+
+    def __init__(self, *, now: dt.datetime) -> None:
+        self._now = now
+        self._shelf = shelf_for(now)
+        self._allowed = _allowed(now)
+
+    def claim(self, ids: Sequence[int]) -> list[ClaimedDelivery]:
+        columns = ["id", "public_id", "attempt", "edition_id", "subscriber_id"]
+        token, rows = journal.claim_rows(Delivery, ids, columns=columns)
+        return [
+            ClaimedDelivery(
+                pk=pk,
+                public_id=public_id,
+                attempt=attempt,
+                claim_token=token,
+                edition_id=edition_id,
+                subscriber_id=subscriber_id,
+            )
+            for pk, public_id, attempt, edition_id, subscriber_id in rows
+        ]
+
+    def make(self, rows: Sequence[ClaimedDelivery]) -> Iterator[Made[ClaimedDelivery] | Unmade[ClaimedDelivery]]:
+        editions = Edition.objects.in_bulk({row.edition_id for row in rows})
+        groups: dict[int, list[int]] = defaultdict(list)
+        for row in rows:
+            if row.subscriber_id is not None:
+                groups[row.edition_id].append(row.subscriber_id)
+        readers = {pk: read_recipients(ids, editions[pk], now=self._now) for pk, ids in groups.items()}
+        suppressed = read_suppressed([reader for found in readers.values() for reader in found.values()])
+        for row in rows:
+            edition = editions[row.edition_id]
+            reader = readers.get(row.edition_id, {}).get(row.subscriber_id or 0)
+            if reason := self._reason_not_to_make(reader, edition, suppressed):
+                yield Unmade(row, OutgoingState.SKIPPED, reason)
+            elif reader is not None:
+                yield self._make_one(row, reader, edition)
+
+    def begin(self, mails: Sequence[Made[ClaimedDelivery]], *, again: bool) -> set[int]:
+        return journal.begin_rows(
+            Delivery,
+            [mail.row for mail in mails],
+            allowed=self._allowed,
+            columns=_WRITTEN,
+            facts=_LOOKED_AT,
+            values=[_values(mail.facts) for mail in mails],
+            also=_NOTHING_SINCE[connection.vendor],
+            again=again,
+        )
+
+    def stopped(self, row: ClaimedDelivery) -> tuple[OutgoingState | None, str]:
+        """Something changed since the row was claimed. Say what, or leave it to whoever holds it now."""
+        fresh = Delivery.objects.select_related("edition", "subscriber").filter(pk=row.pk).first()
+        if fresh is None:
+            return None, ""
+        if reason := _reason_not_to_send(fresh, now=self._now):
+            return OutgoingState.SKIPPED, reason
+        return None, _why_later(fresh)
+
+    def _reason_not_to_make(self, reader: Recipient | None, edition: Edition, suppressed: set[str]) -> str:
+        """Why this mail is not to be made at all, or nothing. `begin` asks the database again."""
+        if reader is None:
+            return "The reader was erased."
+        if reason := _reason_of_reader_or_edition(reader.state, edition, now=self._now):
+            return reason
+        return _SUPPRESSED if reader.address_hash in suppressed else ""
+
+    def _make_one(
+        self, row: ClaimedDelivery, reader: Recipient, edition: Edition
+    ) -> Made[ClaimedDelivery] | Unmade[ClaimedDelivery]:
+        """What goes wrong with one digest stays on its row and never stops the others."""
+        try:
+            digest = choose_digest(reader, edition, shelf=self._shelf)
+            if not digest.lines:
+                reason = "Nothing to say: every paper of the edition was sent before."
+                return Unmade(row, OutgoingState.SKIPPED, reason)
+            return Made(row, _compose(row, digest, reader, self._shelf), digest)
+        except OverBudgetError as error:
+            logger.error("delivery %s: %s", row.public_id, error)  # noqa: TRY400 - the message says it all
+            return Unmade(row, OutgoingState.FAILED, str(error))
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            logger.exception("delivery %s cannot be made", row.public_id)
+            return Unmade(row, OutgoingState.FAILED, f"The digest cannot be made: {error.__class__.__name__}.")
+
+
+def _compose(row: ClaimedDelivery, digest: Digest, reader: Recipient, shelf: Shelf) -> Message:
+    return compose_digest(
+        join_digest(digest, reader, shelf=shelf),
+        reader,
+        public_id=row.public_id,
+        now=shelf.now,
+        unsubscribe_url=shelf.links[Purpose.UNSUBSCRIBE](reader.public_id),
+    )
 
 
 def _allowed(now: dt.datetime) -> Q:
@@ -110,47 +190,55 @@ def _is_newest() -> Q:
     return ~Q(Exists(later.exclude(state__in=[OutgoingState.SKIPPED, OutgoingState.FAILED])))
 
 
-def _nothing_since(digest: Digest) -> Q:
-    """Nothing went to this reader since the papers were chosen, so none of them can be one they have just had."""
-    sent = Delivery.objects.filter(
-        subscriber=OuterRef("subscriber"), state__in=SENT_STATES, due_at__gte=digest.seen_since
-    )
-    return ~Q(Exists(sent.exclude(pk__in=digest.seen_ids).exclude(edition=digest.edition)))
+# Nothing went to this reader since the papers were chosen, so none of them can be one they have just had.
+_NOTHING_SINCE_SQL = """AND NOT EXISTS (
+    SELECT 1 FROM digests_delivery AS sent WHERE sent.subscriber_id = mail.subscriber_id
+    AND sent.due_at >= given.seen_since AND sent.edition_id <> mail.edition_id
+    AND sent.state IN ({states}) AND {unseen})"""
+_NOTHING_SINCE = {
+    vendor: _NOTHING_SINCE_SQL.format(states=", ".join(f"'{state.value}'" for state in SENT_STATES), unseen=unseen)
+    for vendor, unseen in {
+        "postgresql": "sent.id <> ALL (given.seen_ids::bigint[])",
+        "sqlite": "sent.id NOT IN (SELECT value FROM JSON_EACH(given.seen_ids))",
+    }.items()
+}
 
 
-def _values(digest: Digest) -> dict[str, object]:
-    return {
-        "paper_ids": digest.paper_ids,
-        "reasons": digest.reasons,
-        "edition_revision": digest.edition.revision,
-    }
+def _values(digest: Digest) -> list[object]:
+    """For `_WRITTEN` and `_LOOKED_AT`."""
+    seen = ",".join(map(str, digest.seen_ids))
+    is_postgres = connection.vendor == "postgresql"
+    since = digest.seen_since if is_postgres else connection.ops.adapt_datetimefield_value(digest.seen_since)
+    return [
+        json.dumps(digest.paper_ids),
+        json.dumps(digest.reasons),
+        digest.edition.revision,
+        since,
+        f"{{{seen}}}" if is_postgres else f"[{seen}]",
+    ]
+
+
+def _reason_of_reader_or_edition(reader_state: str, edition: Edition, *, now: dt.datetime) -> str:
+    if reader_state != SubscriberState.ACTIVE:
+        return f"{_READER_IS}{reader_state}."
+    if edition.state == EditionState.CANCELLED:
+        return "The edition was cancelled."
+    if edition.state == EditionState.CLOSED or edition.date < age_limit(now):
+        return "The edition is too old to be sent."
+    return ""
 
 
 def _reason_not_to_send(delivery: Delivery, *, now: dt.datetime) -> str:
-    """Why this mail is not to be made at all, or nothing. `begin` asks the database again."""
+    """Why this mail is not to be sent at all, or nothing, as the database has it now."""
     if delivery.subscriber is None:
         return "The reader was erased."
-    if delivery.subscriber.state != SubscriberState.ACTIVE:
-        return f"{_READER_IS}{delivery.subscriber.state}."
-    if delivery.edition.state == EditionState.CANCELLED:
-        return "The edition was cancelled."
-    if delivery.edition.state == EditionState.CLOSED or delivery.edition.date < age_limit(now):
-        return "The edition is too old to be sent."
+    if reason := _reason_of_reader_or_edition(delivery.subscriber.state, delivery.edition, now=now):
+        return reason
     if not Delivery.objects.filter(not_suppressed("subscriber__"), pk=delivery.pk).exists():
         return _SUPPRESSED
     if not Delivery.objects.filter(_is_newest(), pk=delivery.pk).exists():
         return "The digest of a later edition covers this one."
     return ""
-
-
-def _stopped_at_the_door(delivery: Delivery, *, now: dt.datetime) -> OutgoingState | None:
-    """Begin said no: something changed since the row was claimed. Say what, or leave it to whoever holds it now."""
-    fresh = Delivery.objects.select_related("edition", "subscriber").get(pk=delivery.pk)
-    if reason := _reason_not_to_send(fresh, now=now):
-        skip(delivery, reason)
-        return OutgoingState.SKIPPED
-    why = _why_later(fresh)
-    return OutgoingState.QUEUED if put_back(delivery, why, after=LOOK_AGAIN) else None
 
 
 def _why_later(delivery: Delivery) -> str:

@@ -1,38 +1,31 @@
 """One reader's digest: what is chosen out of the editions since their last one, and how it reads as a mail."""
 
 import datetime as dt
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 
 from digests.cards import Card, cards_for
 from digests.markdown import to_html, to_text
-from digests.models import Choice, Delivery, Edition, EditionPaper
-from digests.selection import Candidate, Chosen, Reader, Section, select_digest
+from digests.models import Choice, Edition, EditionPaper
+from digests.press import HEADINGS, Line, Personal, Press, papers_for_you, preheader
+from digests.readers import Recipient, read_recipients
+from digests.selection import Arranged, Candidate, Chosen, Reader, Section, arrange, choose
 from mailer.links import absolute
-from mailer.messages import ListHeaders, Rendered, compose, render
-from papers.merging import all_ids
+from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from papers.models import Topic
 from subscriptions.models import Subscriber
-from subscriptions.outgoing import SENT_STATES
-from subscriptions.tokens import Purpose, link
-from subscriptions.words import rhythm
+from subscriptions.tokens import LinkMaker, Purpose, link
+from subscriptions.words import rhythm_of
 
 MOST_EDITIONS = 7
-SEEN_DAYS = 14
+# Batches of one process that follow each other this closely share what they read of editions.
+SHELF_SECONDS = 20.0
 
-_HEADINGS = {Section.PICKS: "Editor’s picks", Section.PERSONAL: "For you", Section.TRENDING: "Trending"}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One paper in a digest, with the words that say why it is there."""
-
-    card: Card
-    section: Section
-    reason: str
+_ORDER = {section: place for place, section in enumerate(HEADINGS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +47,45 @@ class Digest:
         return [line.reason for line in self.lines]
 
 
-@dataclass
 class Shelf:
-    """The papers of editions, loaded once for all readers of a batch: they are the same for everybody."""
+    """The papers of editions and the pieces of their mails, made once for all readers: they are the same for all."""
 
-    now: dt.datetime
-    _candidates: dict[tuple[int, ...], list[Candidate]] = field(default_factory=dict)
-    _cards: dict[tuple[int, ...], dict[int, Card]] = field(default_factory=dict)
-    _topic_names: dict[str, str] = field(default_factory=dict)
+    def __init__(self, *, now: dt.datetime, press: Press | None = None) -> None:
+        self.now = now
+        self.press = press or Press()
+        self.made_at = time.monotonic()
+        self._published: list[Edition] | None = None
+        self._candidates: dict[tuple[tuple[int, int], ...], list[Candidate]] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
+        self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
+        self._topic_names: dict[str, str] | None = None
+        self._reasons: dict[Chosen, str] = {}
+        self._contexts: dict[tuple[int, int, bool], dict[str, Any]] = {}
+        self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
 
-    def candidates(self, editions: Sequence[Edition]) -> list[Candidate]:
+    def covered(self, last_date: dt.date | None, edition: Edition) -> list[Edition]:
+        """The editions a digest holds: those since the reader's last, up to and with `edition`; that one alone where
+        it is their first."""
+        if last_date is None:
+            return [edition]
+        if self._published is None:
+            self._published = list(Edition.objects.published().order_by("-date")[: 4 * MOST_EDITIONS])
+        since = [other for other in self._published if last_date < other.date < edition.date]
+        return [edition, *since[: MOST_EDITIONS - 1]]
+
+    def candidates(self, editions: Sequence[Edition], *, with_replacements: bool) -> Arranged:
         """The papers of these editions that may be sent."""
-        ids = tuple(edition.pk for edition in editions)
-        if ids not in self._candidates:
-            self._candidates[ids] = _load_candidates(editions)
-        return self._candidates[ids]
+        key = _key(editions)
+        if (key, with_replacements) not in self._arranged:
+            if key not in self._candidates:
+                self._candidates[key] = _load_candidates(editions)
+            arranged = arrange(self._candidates[key], with_replacements=with_replacements)
+            self._arranged[key, with_replacements] = arranged
+        return self._arranged[key, with_replacements]
 
     def cards(self, paper_ids: Iterable[int], *, editions: Sequence[Edition]) -> dict[int, Card]:
         """Cards of these papers as they stand in these editions, made once each."""
-        cards = self._cards.setdefault(tuple(edition.pk for edition in editions), {})
+        cards = self._cards.setdefault(_key(editions), {})
         missing = [pk for pk in paper_ids if pk not in cards]
         if missing:
             # A pick and its note belong to the edition they were made in: another may be a draft.
@@ -80,92 +93,151 @@ class Shelf:
             cards.update(cards_for(missing, entries={entry.paper_id: entry for entry in picks}))
         return cards
 
+    def reason(self, choice: Chosen) -> str:
+        """Why this paper is there, in words."""
+        key = Chosen(0, choice.section, choice.topic, choice.upvotes)
+        if key not in self._reasons:
+            self._reasons[key] = _reason(choice, self)
+        return self._reasons[key]
+
     def topic_name(self, slug: str) -> str:
         """The human name of a topic."""
-        if slug not in self._topic_names:
+        if self._topic_names is None:
             self._topic_names = dict(Topic.objects.values_list("slug", "name"))
         return self._topic_names.get(slug, slug)
+
+    def context(self, digest: Digest) -> dict[str, Any]:
+        """What the templates of a digest need and is the same for all its readers."""
+        edition = digest.edition
+        is_sample = any(line.card.is_sample for line in digest.lines)
+        key = (edition.pk, edition.revision, is_sample)
+        if key not in self._contexts:
+            self._contexts[key] = _context(edition, is_sample=is_sample)
+        return self._contexts[key]
+
+
+_kept: list[Shelf] = []
+
+
+def shelf_for(now: dt.datetime) -> Shelf:
+    """The shelf of this process: what was read of editions lately, and every piece made since the process began."""
+    kept = _kept[0] if _kept else None
+    if kept is None or time.monotonic() - kept.made_at > SHELF_SECONDS:
+        kept = Shelf(now=now, press=kept.press if kept else None)
+        _kept[:] = [kept]
+    kept.now = now
+    # An edition that was paused or published since is one the next batch must know of; a link bears its day.
+    kept._published = None
+    return kept
+
+
+def clear_shelf() -> None:
+    """Forget everything: templates, settings or the whole database changed."""
+    _kept.clear()
 
 
 def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Digest:
     """Choose this reader's papers for a digest recorded against `edition`."""
-    editions = covered_editions(subscriber, edition)
-    since = _look_back(edition, now=shelf.now)
-    seen = sent_deliveries(subscriber, edition, since=since)
+    return choose_digest(_recipient(subscriber, edition, now=shelf.now), edition, shelf=shelf)
+
+
+def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Digest:
+    """The same for a reader who was read with others. Asks the database only for what the shelf does not hold yet."""
+    editions = shelf.covered(recipient.last_date, edition)
     reader = Reader(
-        topics=tuple(subscriber.topics.order_by("position", "name").values_list("slug", flat=True)),
-        max_papers=subscriber.max_papers,
-        wants_replacements=subscriber.wants_replacements,
-        seen_paper_ids=all_ids(pk for ids in seen.values() for pk in ids),
+        topics=recipient.topic_slugs,
+        max_papers=recipient.max_papers,
+        wants_replacements=recipient.wants_replacements,
+        seen_paper_ids=recipient.seen_paper_ids,
     )
-    chosen = select_digest(shelf.candidates(editions), reader)
-    cards = shelf.cards((choice.paper_id for choice in chosen), editions=editions)
-    lines = tuple(
-        Line(cards[choice.paper_id], choice.section, _reason(choice, shelf))
+    chosen = choose(shelf.candidates(editions, with_replacements=reader.wants_replacements), reader)
+    cards = shelf.cards([choice.paper_id for choice in chosen], editions=editions)
+    lines = [
+        Line(cards[choice.paper_id], choice.section, shelf.reason(choice))
         for choice in chosen
         if choice.paper_id in cards
-    )
-    return Digest(edition, lines, since, frozenset(seen))
+    ]
+    lines.sort(key=lambda line: _ORDER[line.section])
+    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen))
 
 
-def covered_editions(subscriber: Subscriber, edition: Edition) -> list[Edition]:
-    """The editions since the reader's last digest, up to and with `edition`; the first digest covers that one alone."""
-    last = (
-        Delivery.objects.filter(subscriber=subscriber, state__in=SENT_STATES, edition__date__lt=edition.date)
-        .order_by("-edition__date")
-        .values_list("edition__date", flat=True)
-        .first()
-    )
-    if last is None:
-        return [edition]
-    since = Edition.objects.published().filter(date__gt=last, date__lt=edition.date)
-    return [edition, *since.order_by("-date")[: MOST_EDITIONS - 1]]
-
-
-def sent_deliveries(subscriber: Subscriber, edition: Edition, *, since: dt.datetime) -> dict[int, list[int]]:
-    """The reader's other deliveries that left, or may have left, each with its papers: those count as seen."""
-    rows = Delivery.objects.filter(subscriber=subscriber, state__in=SENT_STATES, due_at__gte=since)
-    return dict(rows.exclude(edition=edition).values_list("id", "paper_ids"))
-
-
-def _look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
-    # No candidate is older than that.
-    return min(now, dt.datetime.combine(edition.date, dt.time(), tzinfo=dt.UTC)) - dt.timedelta(days=SEEN_DAYS)
+def covered_editions(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> list[Edition]:
+    """The editions that a digest of this reader would hold."""
+    return Shelf(now=now).covered(_recipient(subscriber, edition, now=now).last_date, edition)
 
 
 def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -> Rendered:
     """The digest as subject, text and HTML."""
-    edition = digest.edition
-    day = f"{edition.date:%A}, {edition.date.day} {edition.date:%B %Y}"
-    context = {
-        "edition": edition,
-        "day": day,
-        "short_day": f"{edition.date.day} {edition.date:%B}",
-        "intro_html": to_html(edition.intro),
-        "intro_text": to_text(edition.intro),
-        "sections": _sections(digest),
-        "lead": digest.lines[0].card.title if digest.lines else "",
-        "count": len(digest.lines),
-        "is_sample": any(line.card.is_sample for line in digest.lines),
-        "why": _why(subscriber),
-        "manage_url": link(Purpose.MANAGE, subscriber.public_id),
-        "unsubscribe_url": link(Purpose.UNSUBSCRIBE, subscriber.public_id),
-        "edition_url": absolute("site:day", date=f"{edition.date:%Y-%m-%d}"),
-    }
-    return render("digest", context)
+    return join_digest(digest, _recipient(subscriber, digest.edition, now=now), shelf=Shelf(now=now)).rendered
+
+
+def join_digest(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Parts:
+    """The digest joined from pieces. Raises OverBudgetError where its HTML would be cut off in the inbox."""
+    return shelf.press.join(digest.lines, _personal(recipient, shelf), frame_context=shelf.context(digest))
+
+
+def render_plainly(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Rendered:
+    """The digest as one plain rendering of its templates: what joining must give, too, and far slower."""
+    personal = _personal(recipient, shelf)
+    titles = [line.card.title for line in digest.lines]
+    return render(
+        "digest",
+        {
+            **shelf.context(digest),
+            "sections": _sections(digest),
+            "papers_for_you": papers_for_you(len(titles)),
+            "preheader": preheader(len(titles), titles),
+            "lead": titles[0] if titles else "",
+            "count": len(titles),
+            "more": len(titles) - 1,
+            "why": personal.why,
+            "manage_url": personal.manage_url,
+            "unsubscribe_url": personal.unsubscribe_url,
+        },
+    )
 
 
 def compose_digest(
-    rendered: Rendered, subscriber: Subscriber, *, public_id: str, now: dt.datetime
-) -> EmailMultiAlternatives:
+    rendered: Rendered | Parts,
+    reader: Recipient | Subscriber,
+    *,
+    public_id: str,
+    now: dt.datetime,
+    unsubscribe_url: str = "",
+) -> Message:
     """The digest as a message to this reader, with the headers of list mail."""
+    url = unsubscribe_url or link(Purpose.UNSUBSCRIBE, reader.public_id)
     return compose(
-        rendered,
-        to=subscriber.email,
-        public_id=public_id,
-        now=now,
-        list_headers=ListHeaders(unsubscribe_url=link(Purpose.UNSUBSCRIBE, subscriber.public_id)),
+        rendered, to=reader.email, public_id=public_id, now=now, list_headers=ListHeaders(unsubscribe_url=url)
     )
+
+
+def _recipient(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> Recipient:
+    return read_recipients([subscriber.pk], edition, now=now)[subscriber.pk]
+
+
+def _personal(recipient: Recipient, shelf: Shelf) -> Personal:
+    return Personal(
+        why=_why(recipient),
+        manage_url=shelf.links[Purpose.MANAGE](recipient.public_id),
+        unsubscribe_url=shelf.links[Purpose.UNSUBSCRIBE](recipient.public_id),
+    )
+
+
+def _key(editions: Sequence[Edition]) -> tuple[tuple[int, int], ...]:
+    return tuple([(edition.pk, edition.revision) for edition in editions])
+
+
+def _context(edition: Edition, *, is_sample: bool) -> dict[str, Any]:
+    return {
+        "edition": edition,
+        "day": f"{edition.date:%A}, {edition.date.day} {edition.date:%B %Y}",
+        "short_day": f"{edition.date.day} {edition.date:%B}",
+        "intro_html": to_html(edition.intro),
+        "intro_text": to_text(edition.intro),
+        "is_sample": is_sample,
+        "edition_url": absolute("site:day", date=f"{edition.date:%Y-%m-%d}"),
+    }
 
 
 def _load_candidates(editions: Sequence[Edition]) -> list[Candidate]:
@@ -193,7 +265,7 @@ def _load_candidates(editions: Sequence[Edition]) -> list[Candidate]:
 def _sections(digest: Digest) -> list[dict[str, object]]:
     sections: list[dict[str, object]] = []
     number = 0
-    for section, heading in _HEADINGS.items():
+    for section, heading in HEADINGS.items():
         rows = []
         for line in digest.lines:
             if line.section is section:
@@ -216,7 +288,8 @@ def _reason(choice: Chosen, shelf: Shelf) -> str:
             return "New in this edition"
 
 
-def _why(subscriber: Subscriber) -> str:
-    names = list(subscriber.topics.order_by("position", "name").values_list("name", flat=True))
+def _why(recipient: Recipient) -> str:
+    names = recipient.topic_names
     about = f" about {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}" if names else ""
-    return f"You asked {settings.SITE_NAME} for up to {subscriber.max_papers} papers{about}, {rhythm(subscriber)}."
+    asked = f"You asked {settings.SITE_NAME} for up to {recipient.max_papers} papers{about}"
+    return f"{asked}, {rhythm_of(recipient.schedule)}."

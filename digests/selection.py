@@ -5,9 +5,10 @@ topics; then what other people found worth reading, to fill up.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 
 class Section(StrEnum):
@@ -49,25 +50,54 @@ class Chosen:
     upvotes: int | None = None  # for trending papers that anybody voted for
 
 
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """Candidates in the order in which they are offered, the same for all readers but for whether they want new
+    versions of older papers: arranged once for many of them."""
+
+    picks: tuple[Candidate, ...]
+    others: tuple[Candidate, ...]
+    # Which of `others` hold a topic: their places, ascending.
+    places: dict[str, tuple[int, ...]]
+
+
+def arrange(candidates: Iterable[Candidate], *, with_replacements: bool = False) -> Arranged:
+    """Put candidates in order. Of a paper that occurs twice the last one counts."""
+    papers = {
+        paper.paper_id: paper for paper in candidates if with_replacements or paper.is_pick or not paper.is_replacement
+    }.values()
+    picks = sorted((paper for paper in papers if paper.is_pick), key=lambda paper: paper.pick_position)
+    others = sorted((paper for paper in papers if not paper.is_pick), key=trend_order)
+    places: dict[str, list[int]] = {}
+    for place, paper in enumerate(others):
+        for topic in set(paper.topics):
+            places.setdefault(topic, []).append(place)
+    return Arranged(tuple(picks), tuple(others), {topic: tuple(found) for topic, found in places.items()})
+
+
 def select_digest(candidates: Iterable[Candidate], reader: Reader) -> tuple[Chosen, ...]:
     """At most `max_papers` papers, none of them seen before, none twice. Nothing to say is an empty tuple."""
-    unseen = {paper.paper_id: paper for paper in candidates if _is_for(reader, paper)}
-    picks = sorted((paper for paper in unseen.values() if paper.is_pick), key=lambda paper: paper.pick_position)
-    others = sorted((paper for paper in unseen.values() if not paper.is_pick), key=trend_order)
-    chosen = [Chosen(paper.paper_id, Section.PICKS) for paper in picks]
-    rest = []
-    for paper in others:
-        topic = _first_shared(reader.topics, paper.topics)
-        if topic:
-            chosen.append(Chosen(paper.paper_id, Section.PERSONAL, topic=topic))
-        else:
-            rest.append(Chosen(paper.paper_id, Section.TRENDING, upvotes=paper.upvotes))
-    return tuple((chosen + rest)[: reader.max_papers])
+    return choose(arrange(candidates, with_replacements=reader.wants_replacements), reader)
 
 
-def _is_for(reader: Reader, paper: Candidate) -> bool:
-    wanted = paper.is_pick or reader.wants_replacements or not paper.is_replacement
-    return wanted and paper.paper_id not in reader.seen_paper_ids
+def choose(arranged: Arranged, reader: Reader) -> tuple[Chosen, ...]:
+    """The same choice from candidates that were arranged before: it looks at no more of them than it must."""
+    return tuple(islice(_offered(arranged, reader), reader.max_papers))
+
+
+def _offered(arranged: Arranged, reader: Reader) -> Iterator[Chosen]:
+    seen = reader.seen_paper_ids
+    for paper in arranged.picks:
+        if paper.paper_id not in seen:
+            yield Chosen(paper.paper_id, Section.PICKS)
+    personal = {place for topic in reader.topics for place in arranged.places.get(topic, ())}
+    for place in sorted(personal):
+        paper = arranged.others[place]
+        if paper.paper_id not in seen:
+            yield Chosen(paper.paper_id, Section.PERSONAL, topic=_first_shared(reader.topics, paper.topics))
+    for place, paper in enumerate(arranged.others):
+        if place not in personal and paper.paper_id not in seen:
+            yield Chosen(paper.paper_id, Section.TRENDING, upvotes=paper.upvotes)
 
 
 def trend_order(paper: Candidate) -> tuple[int, int, int]:

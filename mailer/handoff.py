@@ -5,9 +5,11 @@ answer is knowledge: a connection that breaks while we wait for one leaves the o
 """
 
 import contextlib
+import datetime as dt
 import smtplib
 import traceback
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 import requests
@@ -39,6 +41,8 @@ class TryLater:
     """An answer came, or no connection: it did not take the message now."""
 
     reason: str
+    # How many seconds the service asks all of us to wait, where it does.
+    wait_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class NoAnswer:
 Outcome: TypeAlias = Accepted | TryLater | Refused | NoAnswer
 
 # Our side is wrong, not the message: keys, quota, a blocked sender. The mail waits until the owner has mended it.
+_TOO_MANY_SECONDS = 60.0
+# Whoever asks for more than a day is asked again after a day.
+_LONGEST_WAIT = 86400.0
 _OUR_FAULT = {401, 402, 403, 408, 425, 429}
 # RFC 4954, section 6, and RFC 5248: log in first, differently, or with another password. Servers say so at any step.
 _LOGIN_FAULT = {530, 534, 535, 538}
@@ -110,13 +117,13 @@ def classify(error: Exception) -> Outcome:
             return _classify_api(error)
         case smtplib.SMTPRecipientsRefused(recipients=recipients):
             code, text = next(iter(recipients.values()))
-            return _classify_smtp(code, text)
+            return classify_smtp(code, text)
         case smtplib.SMTPDataError(smtp_code=code, smtp_error=text) if not _came_before_message(error):
-            return _classify_smtp(code, text)
+            return classify_smtp(code, text)
         case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
             # Said of the greeting, the login, the sender or the wish to send at all: of us, not of this message or its
             # reader. A quota or a block ends, and the owner can mend the rest.
-            return TryLater(_smtp_answer(code, text))
+            return TryLater(smtp_answer(code, text))
         case smtplib.SMTPNotSupportedError():
             return Refused("The mail server cannot carry this message.")
         case NotStoredError():
@@ -151,8 +158,24 @@ def _classify_api(error: AnymailAPIError) -> Outcome:
     if status < 300:
         return NoAnswer(f"The mail service answered {status}, but in words we could not read.")
     if status in _OUR_FAULT or status >= 500:
-        return TryLater(f"The mail service answered {status}.")
+        return TryLater(f"The mail service answered {status}.", wait_seconds=_asked_to_wait(error, status))
     return Refused(f"The mail service refused the message with {status}.")
+
+
+def _asked_to_wait(error: AnymailAPIError, status: int) -> float | None:
+    """What 429 and 503 say in Retry-After (RFC 9110, section 10.2.3); too many requests without it is a minute."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    given = str(headers.get("Retry-After", "")).strip()
+    seconds: float | None = None
+    if given.isdecimal():
+        seconds = float(given)
+    elif given:
+        with contextlib.suppress(ValueError, TypeError):
+            until = parsedate_to_datetime(given)
+            seconds = (until - dt.datetime.now(until.tzinfo or dt.UTC)).total_seconds()
+    if seconds is None:
+        return _TOO_MANY_SECONDS if status == 429 else None
+    return min(max(seconds, 1.0), _LONGEST_WAIT) if status in {429, 503} else None
 
 
 def _never_connected(cause: BaseException | None) -> bool:
@@ -164,13 +187,15 @@ def _never_connected(cause: BaseException | None) -> bool:
     )
 
 
-def _classify_smtp(code: int, text: bytes | str) -> Outcome:
-    answer = _smtp_answer(code, text)
+def classify_smtp(code: int, text: bytes | str) -> Outcome:
+    """What a no to a message or its recipient means (RFC 5321, section 4.2.1)."""
+    answer = smtp_answer(code, text)
     is_for_now = 400 <= code < 500 or code == -1 or code in _LOGIN_FAULT
     return TryLater(answer) if is_for_now else Refused(answer)
 
 
-def _smtp_answer(code: int, text: bytes | str) -> str:
+def smtp_answer(code: int, text: bytes | str) -> str:
+    """The server's own words, as a reason."""
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return f"The mail server answered {code} {words}"[:300]
 

@@ -7,15 +7,19 @@ does not escape; style sheets are inlined into the HTML, because many mail progr
 import datetime as dt
 from dataclasses import dataclass
 from email.utils import format_datetime, formataddr
+from functools import lru_cache
 from typing import Any
 
 import css_inline
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.core.mail.message import EmailAlternative, sanitize_address
 from django.template import engines
 
+from mailer import wire
 from mailer.links import site_context
-from mailer.wrapping import wrap_text
+from mailer.pieces import Joined, Piece
+from mailer.wrapping import fold_html, wrap_text
 
 # Gmail cuts a mail off at 102 KB and the footer with it, so a digest over this budget is refused, not sent.
 HTML_BUDGET = 80 * 1024
@@ -39,6 +43,20 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """The same, joined from pieces."""
+
+    subject: str
+    text: Joined
+    html: Joined
+
+    @property
+    def rendered(self) -> Rendered:
+        """As plain texts."""
+        return Rendered(subject=self.subject, text=self.text.text, html=self.html.text)
+
+
+@dataclass(frozen=True, slots=True)
 class ListHeaders:
     """What makes a mail list mail (RFC 2369, RFC 2919, RFC 8058): confirmations and other notices have none."""
 
@@ -46,50 +64,134 @@ class ListHeaders:
     list_label: str = "daily"
 
 
+@dataclass(frozen=True, slots=True)
+class _Letterhead:
+    """The headers that all mails of one moment share: as Django and Anymail want them, and as SMTP carries them."""
+
+    extra: dict[str, str]
+    wire: bytes
+
+
+class Message(EmailMultiAlternatives):
+    """One message to one address, which every backend can send; over SMTP it goes as `wire`, without being built anew
+    by the standard library.
+
+    Text and HTML stay in pieces until a backend asks for them.
+    """
+
+    def __init__(self, parts: Parts, *, to: str, public_id: str, head: _Letterhead, unsubscribe_url: str) -> None:
+        self._parts = parts
+        self._head = head
+        self._public_id = public_id
+        self._unsubscribe_url = unsubscribe_url
+        self._alternatives: list[Any] | None = None
+        super().__init__(
+            subject=parts.subject,
+            to=[to],
+            headers={"Message-ID": f"<{public_id}@{settings.MAIL_DOMAIN}>", **head.extra},
+            reply_to=[settings.REPLY_TO] if settings.REPLY_TO else None,
+        )
+        if unsubscribe_url:
+            self.extra_headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        # Some providers show metadata to the recipient: nothing but the opaque id goes there.
+        self.metadata = {"outgoing_id": public_id}
+
+    @property
+    def body(self) -> str:
+        """The text part."""
+        return self._parts.text.text
+
+    @body.setter
+    def body(self, value: str) -> None:
+        """Django's own constructor sets it to nothing."""
+
+    @property
+    def alternatives(self) -> list[Any]:
+        """The HTML part, as Django keeps it."""
+        if self._alternatives is None:
+            self._alternatives = [EmailAlternative(self._parts.html.text, "text/html")]
+        return self._alternatives
+
+    @alternatives.setter
+    def alternatives(self, value: list[Any]) -> None:
+        """Django's own constructor sets it to nothing."""
+
+    def wire(self, *, eightbit: bool, utf8: bool = False) -> bytes:
+        """The whole message as SMTP carries it: `eightbit` where the server takes 8BITMIME, `utf8` where this message
+        goes as SMTPUTF8. Raises ValueError where a header would hold a line break, or the address needs SMTPUTF8."""
+        head = [
+            wire.subject_header(self.subject),
+            wire.address_header("To", self.to[0], utf8=utf8),
+            wire.unbroken_header("Message-ID", f"<{self._public_id}@{settings.MAIL_DOMAIN}>"),
+            self._head.wire,
+        ]
+        if self._unsubscribe_url:
+            head.append(wire.unbroken_header("List-Unsubscribe", f"<{self._unsubscribe_url}>"))
+        return wire.alternatives(b"".join(head), self._parts.text, self._parts.html, eightbit=eightbit)
+
+
 def render(mail: str, context: dict[str, Any]) -> Rendered:
     """Render the three templates of `mail`. Raises OverBudgetError where the HTML would be cut off in the inbox."""
     full = {**site_context(), **context}
-    subject = " ".join(_template("text", mail, "subject.txt", full).split())
-    text = wrap_text(_template("text", mail, "body.txt", full))
-    html = _inliner.inline(_template("html", mail, "body.html", full))
-    if len(html.encode()) > HTML_BUDGET:
-        raise OverBudgetError(f"The mail {mail} has {len(html.encode()) // 1024} KB of HTML, over the budget.")
+    subject = " ".join(render_part("text", mail, "subject.txt", full).split())
+    text = wrap_text(render_part("text", mail, "body.txt", full))
+    html = fold_html(inline_styles(render_part("html", mail, "body.html", full)))
+    check_budget(mail, len(html.encode()))
     return Rendered(subject=subject, text=text, html=html)
 
 
+def render_part(engine: str, mail: str, part: str, context: dict[str, Any]) -> str:
+    """One template of `mail`, as it is."""
+    return engines[engine].get_template(f"emails/{mail}/{part}").render(context)
+
+
+def inline_styles(html: str) -> str:
+    """A whole HTML document with its style sheet in the attributes as well."""
+    return _inliner.inline(html)
+
+
+def check_budget(mail: str, size: int) -> None:
+    """Raise OverBudgetError where HTML of that many octets would be cut off in the inbox."""
+    if size > HTML_BUDGET:
+        raise OverBudgetError(f"The mail {mail} has {size // 1024} KB of HTML, over the budget.")
+
+
 def compose(
-    rendered: Rendered, *, to: str, public_id: str, now: dt.datetime, list_headers: ListHeaders | None = None
-) -> EmailMultiAlternatives:
+    rendered: Rendered | Parts, *, to: str, public_id: str, now: dt.datetime, list_headers: ListHeaders | None = None
+) -> Message:
     """One message to one address. `public_id` makes the Message-ID stable and rides in the provider's metadata.
 
     Raises ValueError (Django's BadHeaderError) where a header would hold a line break.
     """
-    headers = {
-        "Message-ID": f"<{public_id}@{settings.MAIL_DOMAIN}>",
+    if isinstance(rendered, Rendered):
+        text, html = (Joined([Piece(part)]) for part in (rendered.text, rendered.html))
+        rendered = Parts(subject=rendered.subject, text=text, html=html)
+    label = list_headers.list_label if list_headers else ""
+    head = _letterhead(
+        now, label, settings.SITE_NAME, settings.MAIL_DOMAIN, settings.DEFAULT_FROM_EMAIL, settings.REPLY_TO
+    )
+    unsubscribe_url = list_headers.unsubscribe_url if list_headers else ""
+    return Message(rendered, to=to, public_id=public_id, head=head, unsubscribe_url=unsubscribe_url)
+
+
+@lru_cache(maxsize=8)
+def _letterhead(
+    now: dt.datetime, label: str, site_name: str, mail_domain: str, from_email: str, reply_to: str
+) -> _Letterhead:
+    extra = {
         "Date": format_datetime(now),
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "OOF, AutoReply",
     }
-    if list_headers:
-        headers |= {
+    if label:
+        extra |= {
             # The name as a phrase, quoted or encoded where it must be; the id itself stays readable (RFC 2919).
-            "List-Id": formataddr((settings.SITE_NAME, f"{list_headers.list_label}.{settings.MAIL_DOMAIN}")),
-            "List-Unsubscribe": f"<{list_headers.unsubscribe_url}>",
+            "List-Id": formataddr((site_name, f"{label}.{mail_domain}")),
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "Feedback-ID": f"{list_headers.list_label}:digest:dailypapers",
+            "Feedback-ID": f"{label}:digest:dailypapers",
         }
-    message = EmailMultiAlternatives(
-        subject=rendered.subject,
-        body=rendered.text,
-        to=[to],
-        headers=headers,
-        reply_to=[settings.REPLY_TO] if settings.REPLY_TO else None,
-    )
-    message.attach_alternative(rendered.html, "text/html")
-    # Some providers show metadata to the recipient: nothing but the opaque id goes there.
-    message.metadata = {"outgoing_id": public_id}  # type: ignore[attr-defined]
-    return message
-
-
-def _template(engine: str, mail: str, part: str, context: dict[str, Any]) -> str:
-    return engines[engine].get_template(f"emails/{mail}/{part}").render(context)
+    lines = [wire.header("From", sanitize_address(from_email, "utf-8"))]
+    if reply_to:
+        lines.append(wire.header("Reply-To", sanitize_address(reply_to, "utf-8")))
+    lines += [wire.header(name, value) for name, value in extra.items()]
+    return _Letterhead(extra=extra, wire=b"".join(lines))

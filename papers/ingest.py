@@ -17,6 +17,7 @@ from papers.feeds.kinds import SourceKind
 from papers.feeds.paging import first_page, is_short, next_page
 from papers.fetching import BadStatusError, Fetched, FetchError, FetchPolicy, fetch
 from papers.gates import HostClosedError, close_gate, turn
+from papers.holidays import announcement_holidays
 from papers.models import FetchStatus, Source
 from papers.recording import EASTERN, EVERY, Visit, back_off, postpone, record_failure, record_success
 from papers.storing import StoreReport, store_feed
@@ -91,7 +92,7 @@ def take_document(
 ) -> Visit:
     """Parse and store a document of this source, from wherever it came. Never raises for what stands in it."""
     try:
-        feed = parse_feed(body=body, kind=source.kind, content_type=content_type)
+        feed = _parse(body, SourceKind(source.kind), content_type=content_type)
         report = store_feed(source=source, feed=feed, today=today or announcement_today(now), now=now)
     except FeedRefusedError as error:
         return record_failure(source, str(error), status=FetchStatus.REFUSED, wait=EVERY, now=now)
@@ -140,10 +141,17 @@ def read_page(
     again, and where it stays short a problem says so.
     """
     for _ in range(SHORT_PAGE_RETRIES + 1):
-        fetched = _fetch(source, url, now=now, patience=patience, timeout=connect_timeout, conditional=is_conditional)
+        fetched = fetch_page(
+            url,
+            policy=fetch_policy(connect_timeout),
+            now=now,
+            patience=patience,
+            etag=source.etag if is_conditional else "",
+            last_modified=source.last_modified if is_conditional else "",
+        )
         if fetched.not_modified:
             return Page(fetched, ParsedFeed(), StoreReport())
-        feed = parse_feed(body=fetched.body, kind=kind, content_type=fetched.content_type)
+        feed = _parse(fetched.body, kind, content_type=fetched.content_type)
         lacks_some = kind in _IN_PAGES and is_short(kind=kind, url=url, feed=feed)
         if not lacks_some:
             break
@@ -153,6 +161,16 @@ def read_page(
         feed = replace(feed, problems=(*feed.problems, Problem(item="a page of the list", reason=reason, excerpt=url)))
     report = store_feed(source=source, feed=feed, kind=kind, today=announcement_today(now), now=now)
     return Page(fetched, feed, report, next_url)
+
+
+def fetch_page(
+    url: str, *, policy: FetchPolicy, now: dt.datetime, patience: float, etag: str = "", last_modified: str = ""
+) -> Fetched:
+    """Fetch an address when it is our turn at its host. Raises FetchError, or HostClosedError where that takes longer
+    than `patience` seconds."""
+    _check_offline(url)
+    with turn(host=urlsplit(url).netloc, now=now, patience=patience):
+        return fetch(url, policy=policy, etag=etag, last_modified=last_modified)
 
 
 def fetch_policy(connect_timeout: float = 5.0) -> FetchPolicy:
@@ -195,13 +213,8 @@ def _first_page(source: Source, kind: SourceKind, *, now: dt.datetime) -> str:
     return first_page(kind=kind, url=source.url, since=since.date(), until=now.date())
 
 
-def _fetch(
-    source: Source, url: str, *, now: dt.datetime, patience: float, timeout: float, conditional: bool
-) -> Fetched:
-    _check_offline(url)
-    etag, last_modified = (source.etag, source.last_modified) if conditional else ("", "")
-    with turn(host=urlsplit(url).netloc, now=now, patience=patience):
-        return fetch(url, policy=fetch_policy(timeout), etag=etag, last_modified=last_modified)
+def _parse(body: bytes, kind: SourceKind, *, content_type: str) -> ParsedFeed:
+    return parse_feed(body=body, kind=kind, content_type=content_type, holidays=announcement_holidays().dates)
 
 
 def _check_offline(url: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from papers.bulk import insert_rows
 from papers.models import Paper, Topic
 from papers.topics import TopicRule, match_topics
 
@@ -108,5 +109,4 @@ def _fits(row: Mapping[str, Any], rules: list[TopicRule]) -> bool:
 
 def _write_links(links: Iterable[tuple[int, int]]) -> None:
     # In the order of the ids, so that two who write the same links do not wait for each other.
-    rows = [_LINK(paper_id=paper_id, topic_id=topic_id) for paper_id, topic_id in sorted(links)]
-    _LINK.objects.bulk_create(rows, ignore_conflicts=True, batch_size=_CHUNK)
+    insert_rows(_LINK, [{"paper_id": paper_id, "topic_id": topic_id} for paper_id, topic_id in sorted(links)])

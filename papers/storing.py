@@ -9,6 +9,7 @@ from typing import Any
 from django.db import DataError, transaction
 from django.db.models import F
 
+from papers.bulk import insert_rows
 from papers.changes import KnownPaper, PaperChange, Plan, TextCleaner, plan_changes
 from papers.entries import Entry, ParsedFeed
 from papers.feeds.kinds import SourceKind
@@ -187,33 +188,25 @@ def _rows_by_id(plan: Plan, known: dict[str, KnownPaper], ids: dict[str, int]) -
 def _write_papers(plan: Plan, known: dict[str, KnownPaper], document: Document) -> None:
     # In the order of the keys: two feeds that list the same papers in other orders must not wait for each other.
     changes = sorted(plan.changes, key=lambda change: change.key)
-    fresh = [Paper(key=change.key, **change.values) for change in changes if change.is_new]
     # Another worker may insert the same paper at the same moment; its row is as good as ours.
-    Paper.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=CHUNK)
+    insert_rows(Paper, [{"key": change.key, **change.values} for change in changes if change.is_new])
     groups: dict[tuple[str, ...], list[PaperChange]] = defaultdict(list)
     for change in changes:
         if not change.is_new:
             groups[tuple(sorted(change.values))].append(change)
     for names, group in groups.items():
-        # An upsert of rows that are all there, and locked: one statement for the many that change alike. What an
-        # insert would need besides is never written.
+        # An upsert of rows that are all there, and locked: what an insert would need besides is never written.
         rows = [
-            Paper(
-                key=change.key,
+            {
+                "key": change.key,
                 **change.values,
-                revision=known[change.key].values["revision"] + change.text_changed,
-                announced_date=document.today,
-                first_seen_at=document.now,
-            )
+                "revision": known[change.key].values["revision"] + change.text_changed,
+                "announced_date": document.today,
+                "first_seen_at": document.now,
+            }
             for change in group
         ]
-        Paper.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["key"],
-            update_fields=[*names, "revision"],
-            batch_size=CHUNK,
-        )
+        insert_rows(Paper, rows, unique=["key"], update=[*names, "revision"])
 
 
 def _ids_of(keys: set[str]) -> dict[str, int]:
@@ -230,17 +223,17 @@ def _write_sightings(document: Document, plan: Plan, ids: dict[str, int]) -> int
     seen = Announcement.objects.filter(source=document.source, paper_id__in=paper_ids)
     seen_ids = set(seen.values_list("paper_id", flat=True))
     rows = [
-        Announcement(
-            paper_id=ids[sighting.entry.key],
-            source=document.source,
-            date=sighting.date,
-            kind=sighting.entry.announcement.value,
-            version=sighting.entry.version,
-            seen_at=document.now,
-        )
+        {
+            "paper_id": ids[sighting.entry.key],
+            "source_id": document.source.pk,
+            "date": sighting.date,
+            "kind": sighting.entry.announcement.value,
+            "version": sighting.entry.version,
+            "seen_at": document.now,
+        }
         for sighting in plan.sightings
     ]
-    Announcement.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+    insert_rows(Announcement, rows)
     unseen = Counter(sighting.date for sighting in plan.sightings if ids[sighting.entry.key] not in seen_ids)
     for date, count in sorted(unseen.items()):
         day, is_new = SourceDay.objects.get_or_create(source=document.source, date=date, defaults={"unseen": count})
@@ -254,15 +247,8 @@ def _write_signals(document: Document, plan: Plan, ids: dict[str, int]) -> None:
     for sighting in plan.sightings:
         signals = sighting.entry.signals
         if (signals.upvotes, signals.comments, signals.github_stars) != (None, None, None):
-            counts = asdict(signals)
-            rows.append(
-                DailySignal(paper_id=ids[sighting.entry.key], source=document.source, date=document.today, **counts)
-            )
-    if rows:
-        DailySignal.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["paper", "source", "date"],
-            update_fields=["upvotes", "comments", "github_stars"],
-            batch_size=CHUNK,
-        )
+            paper = {"paper_id": ids[sighting.entry.key], "source_id": document.source.pk, "date": document.today}
+            rows.append({**paper, **asdict(signals)})
+    insert_rows(
+        DailySignal, rows, unique=["paper_id", "source_id", "date"], update=["upvotes", "comments", "github_stars"]
+    )

@@ -2,19 +2,20 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Q
 
-from mailer.handoff import hand_off
 from mailer.messages import compose, render
+from subscriptions import journal
+from subscriptions.journal import Claimed
 from subscriptions.models import OWNER_KINDS, Notice, NoticeKind, SubscriberState
-from subscriptions.outgoing import OutgoingState, begin, fail, put_back, skip
-from subscriptions.sending import LOOK_AGAIN, record_patiently, send_claimed
+from subscriptions.outgoing import OutgoingState, claim
+from subscriptions.sending import Made, Unmade, send_claimed
 from subscriptions.suppression import awaits_new_opt_in, may_confirm, not_suppressed
 from subscriptions.tokens import Purpose, link
 
@@ -23,34 +24,59 @@ logger = logging.getLogger(__name__)
 
 def send_notices(ids: Iterable[int], *, now: dt.datetime) -> int:
     """Send those of these notices that are queued and due. Returns how many were accepted. Safe to run twice."""
-
-    def send_one(notice: Notice, connection: BaseEmailBackend) -> OutgoingState | None:
-        return _send_notice(notice, connection=connection, now=now)
-
-    return send_claimed(Notice, ids, send_one=send_one).count(OutgoingState.ACCEPTED)
+    return send_claimed(NoticeWork(now=now), ids).count(OutgoingState.ACCEPTED)
 
 
-def _send_notice(notice: Notice, *, connection: BaseEmailBackend, now: dt.datetime) -> OutgoingState | None:
-    """One notice, start to end. What goes wrong with it stays on its row and never stops the others."""
-    address = _address_of(notice)
-    if not address:
-        nobody = "No OWNER_EMAIL is set." if notice.kind in OWNER_KINDS else "The subscriber was erased."
-        skip(notice, nobody)
-        return OutgoingState.SKIPPED
-    try:
-        rendered = render(notice.kind, _context(notice))
-        message = compose(rendered, to=address, public_id=notice.public_id, now=now)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception as error:
-        logger.exception("notice %s cannot be made", notice.public_id)
-        fail(notice, f"The mail cannot be made: {error.__class__.__name__}.")
-        return OutgoingState.FAILED
-    if not begin(notice, allowed=_allowed(notice, now=now)):
-        return _stopped_at_the_door(notice, now=now)
-    state = record_patiently(notice, hand_off(message, connection=connection))
-    logger.info("notice %s (%s): %s", notice.public_id, notice.kind, state)
-    return state
+@dataclass(slots=True, kw_only=True)
+class ClaimedNotice(Claimed):
+    """A notice in hand."""
+
+    notice: Notice
+
+
+class NoticeWork:
+    """How notices become mails; see `subscriptions.sending.Work`."""
+
+    model = Notice
+
+    def __init__(self, *, now: dt.datetime) -> None:
+        self._now = now
+        self._allowed = _allowed(now)
+
+    def claim(self, ids: Sequence[int]) -> list[ClaimedNotice]:
+        return [
+            ClaimedNotice(pk=notice.pk, attempt=notice.attempt, claim_token=notice.claim_token, notice=notice)
+            for notice in claim(Notice, ids)
+        ]
+
+    def make(self, rows: Sequence[ClaimedNotice]) -> Iterator[Made[ClaimedNotice] | Unmade[ClaimedNotice]]:
+        for row in rows:
+            yield self._make_one(row)
+
+    def begin(self, mails: Sequence[Made[ClaimedNotice]], *, again: bool) -> set[int]:
+        return journal.begin_rows(Notice, [mail.row for mail in mails], allowed=self._allowed, again=again)
+
+    def stopped(self, row: ClaimedNotice) -> tuple[OutgoingState | None, str]:
+        """Ask the database why. A notice that is still wanted waits, or is somebody else's by now."""
+        if Notice.objects.filter(self._allowed, pk=row.pk).exists():
+            return None, "It took longer than its lease."
+        return OutgoingState.SKIPPED, "No longer wanted, or the address is suppressed."
+
+    def _make_one(self, row: ClaimedNotice) -> Made[ClaimedNotice] | Unmade[ClaimedNotice]:
+        """What goes wrong with one notice stays on its row and never stops the others."""
+        notice, address = row.notice, _address_of(row.notice)
+        if not address:
+            nobody = "No OWNER_EMAIL is set." if notice.kind in OWNER_KINDS else "The subscriber was erased."
+            return Unmade(row, OutgoingState.SKIPPED, nobody)
+        try:
+            rendered = render(notice.kind, _context(notice))
+            message = compose(rendered, to=address, public_id=notice.public_id, now=self._now)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            logger.exception("notice %s cannot be made", notice.public_id)
+            return Unmade(row, OutgoingState.FAILED, f"The mail cannot be made: {error.__class__.__name__}.")
+        return Made(row, message)
 
 
 def _address_of(notice: Notice) -> str:
@@ -70,19 +96,11 @@ def _context(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _allowed(notice: Notice, *, now: dt.datetime) -> Q:
+def _allowed(now: dt.datetime) -> Q:
     """What must hold at the very moment of the hand-off."""
-    if notice.kind in OWNER_KINDS:
-        return Q(subscriber__isnull=True)
-    if notice.kind == NoticeKind.CONFIRMATION:
-        unconfirmed = Q(subscriber__state=SubscriberState.PENDING) & may_confirm(now)
-        return unconfirmed | (Q(subscriber__state=SubscriberState.ACTIVE) & awaits_new_opt_in(now))
-    return Q(subscriber__state__in=[SubscriberState.ACTIVE, SubscriberState.PAUSED]) & not_suppressed()
-
-
-def _stopped_at_the_door(notice: Notice, *, now: dt.datetime) -> OutgoingState | None:
-    """Begin said no: ask the database why. A notice that is still wanted waits, or is somebody else's by now."""
-    if Notice.objects.filter(_allowed(notice, now=now), pk=notice.pk).exists():
-        waits = put_back(notice, "It took longer than its lease.", after=LOOK_AGAIN)
-        return OutgoingState.QUEUED if waits else None
-    return OutgoingState.SKIPPED if skip(notice, "No longer wanted, or the address is suppressed.") else None
+    unconfirmed = Q(subscriber__state=SubscriberState.PENDING) & may_confirm(now)
+    back = Q(subscriber__state=SubscriberState.ACTIVE) & awaits_new_opt_in(now)
+    known = Q(subscriber__state__in=[SubscriberState.ACTIVE, SubscriberState.PAUSED]) & not_suppressed()
+    is_confirmation, is_for_owner = Q(kind=NoticeKind.CONFIRMATION), Q(kind__in=OWNER_KINDS)
+    to_owner = is_for_owner & Q(subscriber__isnull=True)
+    return to_owner | (is_confirmation & (unconfirmed | back)) | (~is_confirmation & ~is_for_owner & known)

@@ -1,111 +1,290 @@
-"""One batch of mails over one connection: what sending digests and sending notices share."""
+"""One batch of mails over a few lines to the mail service: what sending digests and sending notices share.
+
+The rule: **at most one message of unknown fate for each open line.** What is to be handed over on lines that are free
+is begun, and what came of the messages before it is recorded, in one commit for all of them; only then do the messages
+leave. So a kill leaves as many unknown as there are lines, and a commit serves as many mails as there are lines.
+"""
 
 import contextlib
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.core.mail import get_connection
-from django.core.mail.backends.base import BaseEmailBackend
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 from django.db import connection as database
 
 from mailer.handoff import Outcome
-from subscriptions.outgoing import Mail, Outgoing, OutgoingState, claim_apart, put_back, record
+from mailer.lines import Lines, mail_provider, open_lines
+from subscriptions import journal
+from subscriptions.journal import Claimed
+from subscriptions.outgoing import Outgoing, OutgoingState
 
 LOOK_AGAIN = dt.timedelta(minutes=5)
 # A task ends within minutes, well before its lease: what a slow mail service leaves undone waits for the next bell.
 LONGEST_BATCH = 180.0
-# Seconds between the tries to write down how a hand-off ended.
-RECORD_AGAIN_AFTER = (0.2, 1.0, 5.0)
+# So many rows are claimed, read and made together.
+HANDFUL = 250
+# Seconds between the tries to write into the journal.
+JOURNAL_AGAIN_AFTER = (0.2, 1.0, 5.0)
+# How long a worker whose time is up waits for the answers to what it has handed over.
+LAST_WORDS_SECONDS = 10.0
+# With some answers there, how long to wait for more of them to share a commit with.
+GATHER_SECONDS = 0.002
 
 logger = logging.getLogger(__name__)
 
+Row = TypeVar("Row", bound=Claimed)
 
-def send_claimed(
-    model: type[Mail],
-    ids: Iterable[int],
-    *,
-    send_one: Callable[[Mail, BaseEmailBackend], OutgoingState | None],
-) -> list[OutgoingState | None]:
-    """Claim these rows and give each that was claimed to `send_one`, with an open connection to the mail service.
 
-    Returns what became of each. Where there is no connection nothing is begun: the rows are put back and wait a little.
-    What `send_one` raises stays with its row. A worker whose time is up gives the rows it has not come to back.
+@dataclass(slots=True)
+class Made(Generic[Row]):
+    """A mail that is ready to leave, with what `begin` needs to know of it."""
+
+    row: Row
+    message: EmailMessage
+    facts: Any = None
+
+
+@dataclass(slots=True)
+class Unmade(Generic[Row]):
+    """A mail that is not to be sent, or cannot be made, and why."""
+
+    row: Row
+    state: OutgoingState
+    reason: str
+
+
+class Work(Protocol[Row]):
+    """What sending digests and sending notices do not share."""
+
+    @property
+    def model(self) -> type[Outgoing]:
+        """Whose rows they are."""
+
+    def claim(self, ids: Sequence[int]) -> list[Row]:
+        """Take those of these rows that are queued and due."""
+
+    def make(self, rows: Sequence[Row]) -> Iterator[Made[Row] | Unmade[Row]]:
+        """Make the mails of these rows, one after the other, in their order. What goes wrong with one is its own."""
+
+    def begin(self, mails: Sequence[Made[Row]], *, again: bool) -> set[int]:
+        """Begin these; the ids of those that may be sent. See `journal.begin_rows`."""
+
+    def stopped(self, row: Row) -> tuple[OutgoingState | None, str]:
+        """Why begin said no: a state to settle it in, or none where it is to wait, and the reason in words."""
+
+
+@dataclass
+class Batch(Generic[Row]):
+    """One batch on its way. `states` has what became of each row, in no order."""
+
+    work: Work[Row]
+    lines: Lines
+    deadline: float
+    states: list[OutgoingState | None] = field(default_factory=list)
+    _flying: dict[int, Row] = field(default_factory=dict)
+    _answers: list[tuple[Row, Outcome]] = field(default_factory=list)
+    _decided: list[Unmade[Row]] = field(default_factory=list)
+    _ready: deque[Made[Row]] = field(default_factory=deque)
+    # The rows not made yet, and the one that is being made.
+    _waiting: deque[Row] = field(default_factory=deque)
+    _making: Row | None = None
+
+    def send(self, rows: Sequence[Row]) -> None:
+        """Send the mails of these claimed rows. Raises nothing that is about one of them alone."""
+        self._waiting = deque(rows)
+        mails = self._mails(rows)
+        is_more = True
+        while True:
+            while is_more and len(self._ready) < max(1, len(self._flying) + self.lines.free):
+                made = next(mails, None)
+                is_more = made is not None
+                if isinstance(made, Unmade):
+                    self._decided.append(made)
+                elif made is not None:
+                    self._ready.append(made)
+            if not (self._ready or self._flying or self._answers or self._decided):
+                return
+            if self._is_over() and not self._flying:
+                self._give_back_rest()
+                return
+            self._take_step()
+
+    def finish(self) -> None:
+        """The worker's time is up: hear what was handed over, and give back what was not."""
+        until = time.monotonic() + LAST_WORDS_SECONDS
+        while self.lines.in_flight and time.monotonic() < until:
+            self._hear(until - time.monotonic())
+        self._journal([])
+        self.states += [None] * len(self._flying)
+        self._flying.clear()
+        if self._making is not None:
+            # It keeps its claim: when its lease ends, the sweep counts this against it, so that a mail that takes for
+            # ever to make cannot keep workers busy for ever.
+            self.states.append(None)
+        self._give_back([mail.row for mail in self._ready] + list(self._waiting), "The worker's time was up.")
+        self._ready.clear()
+        self._waiting.clear()
+
+    def _mails(self, rows: Sequence[Row]) -> Iterator[Made[Row] | Unmade[Row]]:
+        made = self.work.make(rows)
+        while self._waiting:
+            self._making = self._waiting.popleft()
+            mail = next(made)
+            self._making = None
+            yield mail
+
+    def _is_over(self) -> bool:
+        return time.monotonic() > self.deadline or (not self.lines.free and not self.lines.in_flight)
+
+    def _take_step(self) -> None:
+        free = 0 if self._is_over() else self.lines.free
+        mails = [self._ready.popleft() for _ in range(min(free, len(self._ready)))]
+        begun = self._journal(mails) if mails or self._answers or self._decided else set()
+        for mail in mails:
+            if mail.row.pk in begun:
+                self._flying[mail.row.pk] = mail.row
+                self.lines.submit(mail.row.pk, mail.message)
+        if self._flying and not (self._ready and self.lines.free):
+            self._hear(1.0)
+
+    def _hear(self, seconds: float) -> None:
+        """Wait for answers; where there are some, a moment longer for more, so that a commit serves many."""
+        heard = self.lines.poll(max(0.0, seconds))
+        if heard and len(self._flying) > 2 * len(heard):
+            until = time.monotonic() + GATHER_SECONDS
+            while len(self._flying) > 2 * len(heard) and (left := until - time.monotonic()) > 0:
+                heard += self.lines.poll(left)
+        self._answers += [(self._flying.pop(pk), outcome) for pk, outcome in heard]
+
+    def _journal(self, mails: list[Made[Row]]) -> set[int]:
+        """Record what is known and begin these, in one commit; the ids of those begun."""
+        answers, decided = self._answers, self._decided
+        begun, states = patiently(lambda again: self._write(mails, answers, decided, again=again))
+        self._answers, self._decided = [], []
+        self.states += states
+        for mail in mails:
+            if mail.row.pk not in begun:
+                self._settle_stopped(mail.row)
+        return begun
+
+    def _write(
+        self,
+        mails: list[Made[Row]],
+        answers: list[tuple[Row, Outcome]],
+        decided: list[Unmade[Row]],
+        *,
+        again: bool,
+    ) -> tuple[set[int], list[OutgoingState | None]]:
+        with transaction.atomic():
+            recorded = journal.record_rows(self.work.model, answers)
+            settled = journal.settle_rows(self.work.model, [(one.row, one.state, one.reason) for one in decided])
+            begun = self.work.begin(mails, again=again) if mails else set()
+        states = [recorded.get(row.pk) for row, _ in answers] + [settled.get(one.row.pk) for one in decided]
+        return begun, states
+
+    def _settle_stopped(self, row: Row) -> None:
+        state, reason = self.work.stopped(row)
+        if state is None:
+            self._give_back([row], reason, after=LOOK_AGAIN)
+        else:
+            self.states.append(journal.settle_rows(self.work.model, [(row, state, reason)]).get(row.pk))
+
+    def _give_back_rest(self) -> None:
+        """The lines are gone, or the batch took too long: what is left waits for the next bell."""
+        self._journal([])
+        rows = [mail.row for mail in self._ready] + list(self._waiting)
+        self._ready.clear()
+        self._waiting.clear()
+        if self.lines.free:
+            self._give_back(rows, "The batch took too long.")
+        else:
+            self._give_back(rows, "The connections to the mail service broke.", after=LOOK_AGAIN)
+
+    def _give_back(self, rows: list[Row], reason: str, *, after: dt.timedelta = dt.timedelta(0)) -> None:
+        put_back = patiently(lambda again: journal.put_back_rows(self.work.model, rows, reason, after=after))
+        self.states += [OutgoingState.QUEUED if row.pk in put_back else None for row in rows]
+
+
+def send_claimed(work: Work[Row], ids: Iterable[int]) -> list[OutgoingState | None]:
+    """Claim these rows and send the mails that `work` makes of them. Returns what became of each.
+
+    Where there is no connection nothing is begun: the rows are put back and wait a little. A worker whose time is up
+    gives the rows it has not come to back. Raises where the settings of the mail service are no good, before anything
+    is claimed.
     """
-    # Made before anything is claimed: it raises where the settings of the mail service are no good.
-    connection = get_connection()
+    wanted = list(ids)
+    mail_provider()
     states: list[OutgoingState | None] = []
+    lines: Lines | None = None
+    batch: Batch[Row] | None = None
     deadline = time.monotonic() + LONGEST_BATCH
     try:
-        for rows in claim_apart(model, ids):
-            for number, row in enumerate(rows):
-                if time.monotonic() > deadline:
-                    return states + _put_back(rows[number:], "The batch took too long.", after=dt.timedelta(0))
+        for rows in _handfuls(work, wanted):
+            if not rows:
+                continue
+            if lines is None or not lines.free:
+                if lines is not None:
+                    lines.close()
                 try:
-                    # Does nothing while it is open; a hand-off that broke it leaves it closed.
-                    connection.open()
-                    states.append(_send(row, connection, send_one=send_one))
+                    lines = open_lines(min(settings.SEND_CONNECTIONS, len(rows)))
                 except OSError as error:
                     reason = f"The mail service could not be reached: {error.__class__.__name__}."
-                    return states + _put_back(rows[number:], reason, after=LOOK_AGAIN)
-                except SoftTimeLimitExceeded:
-                    # The row in hand keeps its claim, or is being handed over: when its lease ends, the sweep counts
-                    # this against it, so that a mail that takes for ever to make cannot keep workers busy for ever.
-                    logger.warning("the worker's time was up at mail %s", row.public_id)
-                    reason = "The worker's time was up."
-                    return [*states, None, *_put_back(rows[number + 1 :], reason, after=dt.timedelta(0))]
+                    put_back = journal.put_back_rows(work.model, rows, reason, after=LOOK_AGAIN)
+                    return states + [OutgoingState.QUEUED if row.pk in put_back else None for row in rows]
+            batch = Batch(work, lines, deadline, states)
+            try:
+                batch.send(rows)
+            except SoftTimeLimitExceeded:
+                logger.warning("the worker's time was up")
+                batch.finish()
+                return states
+            if time.monotonic() > deadline:
+                return states
     finally:
-        with contextlib.suppress(OSError):
-            connection.close()
+        if lines is not None:
+            with contextlib.suppress(OSError):
+                lines.close()
     return states
 
 
-def record_patiently(row: Outgoing, outcome: Outcome) -> OutgoingState | None:
-    """Record how a hand-off ended, again where the database does not answer: the mail has left, or it has not, and
-    what is not written down now nobody will ever know. Safe to repeat: a row that is settled is no longer ours."""
-    for seconds in RECORD_AGAIN_AFTER:
+Answer = TypeVar("Answer")
+
+
+def patiently(write: Callable[[bool], Answer]) -> Answer:
+    """Write into the journal, again where the database does not answer: a mail has left, or it has not, and what is not
+    written down now nobody will ever know. `write` is told whether it is tried again, and must be safe to repeat."""
+    for number, seconds in enumerate(JOURNAL_AGAIN_AFTER):
         try:
-            return record(row, outcome)
+            return write(number > 0)
         except (DatabaseError, InterfaceError):
-            logger.warning("mail %s: its outcome could not be recorded yet", row.public_id, exc_info=True)
+            logger.warning("the journal of mails could not be written yet", exc_info=True)
             time.sleep(seconds)
-            _renew_database_connection()
-    return record(row, outcome)
+            renew_database_connection()
+    return write(True)
 
 
-def _send(
-    row: Mail,
-    connection: BaseEmailBackend,
-    *,
-    send_one: Callable[[Mail, BaseEmailBackend], OutgoingState | None],
-) -> OutgoingState | None:
-    """One row. Whatever goes wrong on our side, the row is put back unless it was begun, and the others go on."""
-    try:
-        return send_one(row, connection)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception as error:
-        logger.exception("mail %s was given up for now", row.public_id)
-        _renew_database_connection()
-        return _put_back([row], f"Something went wrong: {error.__class__.__name__}.", after=LOOK_AGAIN)[0]
-
-
-def _renew_database_connection() -> None:
+def renew_database_connection() -> None:
     """A connection that broke stays broken until it is closed. Within a transaction it cannot be exchanged."""
     if not database.in_atomic_block:
         close_old_connections()
 
 
-def _put_back(rows: list[Mail], reason: str, *, after: dt.timedelta) -> list[OutgoingState | None]:
-    states: list[OutgoingState | None] = []
-    for row in rows:
-        try:
-            states.append(OutgoingState.QUEUED if put_back(row, reason, after=after) else None)
-        except (DatabaseError, InterfaceError):
-            # Its lease runs out; those behind it need not wait for that.
-            logger.exception("mail %s could not be put back", row.public_id)
-            states.append(None)
-    return states
+def _handfuls(work: Work[Row], ids: list[int]) -> Iterator[list[Row]]:
+    """Claim the rows that no worker died over, a handful at a time, then each of the others by itself.
+
+    So a poison row takes the rows around it down once, never twice: at the second death it was alone in hand.
+    """
+    alone = journal.suspects(work.model, ids)
+    others = [pk for pk in ids if pk not in set(alone)] if alone else ids
+    for start in range(0, len(others), HANDFUL):
+        yield work.claim(others[start : start + HANDFUL])
+    for pk in alone:
+        yield work.claim([pk])

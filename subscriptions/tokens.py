@@ -4,7 +4,11 @@ A token is the subscriber's opaque id, signed with LINK_KEY under a salt that na
 preferences cannot be turned into one that confirms. Addresses never stand in links.
 """
 
+import base64
 import datetime as dt
+import hashlib
+import hmac
+import time
 from enum import StrEnum
 
 from django.conf import settings
@@ -52,6 +56,28 @@ def read_token(purpose: Purpose, token: str) -> str:
 def link(purpose: Purpose, public_id: str) -> str:
     """The full address of the page that does `purpose`."""
     return absolute(f"subscriptions:{purpose.value}", token=make_token(purpose, public_id))
+
+
+class LinkMaker:
+    """Makes the links of one purpose for many subscribers at one moment: the very links that `link` would make then.
+
+    What all of them share is worked out once, which makes a link cost a tenth.
+    """
+
+    def __init__(self, purpose: Purpose) -> None:
+        signer = _signer(purpose)
+        # How Django's signer makes its key (django.utils.crypto.salted_hmac); a test holds the two together.
+        self._key = hashlib.sha256("".join([str(signer.salt), "signer", settings.LINK_KEY]).encode()).digest()
+        self._suffix = f".{signing.b62_encode(int(time.time()))}"
+        mark = "0" * 8
+        self._before, _, self._after = absolute(f"subscriptions:{purpose.value}", token=mark).rpartition(mark)
+        self.length = len(self("0" * 32))
+
+    def __call__(self, public_id: str) -> str:
+        """The full address of the page that does this for this subscriber."""
+        value = f"{public_id}{self._suffix}"
+        signature = base64.urlsafe_b64encode(hmac.digest(self._key, value.encode(), "sha256")).rstrip(b"=").decode()
+        return f"{self._before}{_VERSION}{value}.{signature}{self._after}"
 
 
 def _signer(purpose: Purpose) -> signing.TimestampSigner:

@@ -8,6 +8,8 @@ from celery.app.task import Task
 from django.test import Client
 from pytest_django import Settings
 
+from digests.digest import clear_shelf
+
 pytest_plugins = ["tests.factories"]
 
 
@@ -24,6 +26,12 @@ def own_mailbox(settings: Settings, tmp_path: Path) -> Path:
     settings.LOCAL_MAILBOX = True
     settings.OUTBOX_DIR = tmp_path / "outbox"
     return tmp_path / "outbox"
+
+
+@pytest.fixture(autouse=True)
+def empty_shelf() -> None:
+    """Nothing that an earlier test's digests were made of."""
+    clear_shelf()
 
 
 @pytest.fixture(autouse=True)

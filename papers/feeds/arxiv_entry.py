@@ -76,6 +76,9 @@ def _announcement(found_type: str, version: int | None, abstract: str, comment: 
     # A later version is never new, though a first version may come as a cross-list.
     default = AnnouncementKind.REPLACEMENT if version and version > 1 else AnnouncementKind.NEW
     announcement = _TYPES.get(found_type.lower(), default)
-    if announcement is AnnouncementKind.REPLACEMENT and _WITHDRAWN.search(f"{abstract} {take(comment)}"):
-        return AnnouncementKind.WITHDRAWAL
-    return announcement
+    if announcement is not AnnouncementKind.REPLACEMENT:
+        return announcement
+    words = f"{abstract} {take(comment)}"
+    # The plain word first, since the pattern takes its time and few texts have it.
+    is_withdrawn = "withdrawn" in words.lower() and _WITHDRAWN.search(words)
+    return AnnouncementKind.WITHDRAWAL if is_withdrawn else announcement

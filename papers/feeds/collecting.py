@@ -7,6 +7,9 @@ from papers.entries import Entry, Problem
 
 Item = TypeVar("Item")
 
+# By these somebody finds an item again.
+_SHOWN = ("id", "title", "link", "url", "doi", "summary", "abstract", "publishedAt", "date")
+
 
 def collect_entries(
     *, items: Iterable[Item], read: Callable[[Item], Entry], name_of: Callable[[Item], str]
@@ -35,7 +38,7 @@ def _name(item: Item, name_of: Callable[[Item], str], number: int) -> str:
 
 
 def _excerpt(item: object) -> str:
-    values = item.values() if isinstance(item, dict) else [item]
+    texts = [item.get(name) for name in _SHOWN] if isinstance(item, dict) else [item]
     # A whole item may be megabytes: only its first texts are shown.
-    texts = [str(value)[:200] for value in values if isinstance(value, str | int)]
-    return " | ".join(texts)[:200].encode("utf-8", "replace").decode()
+    shown = [text[:200] for text in texts if isinstance(text, str) and text]
+    return " | ".join(shown)[:200].encode("utf-8", "replace").decode()

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,16 +44,27 @@ def parse_instant(text: object) -> dt.datetime | None:
 def day_of(element: Mapping[str, Any], *names: str) -> dt.date | None:
     """The announcement day of the first of these dates that a parsed feed or entry has: `published`, `updated`, …"""
     for name in names:
-        moment = instant_of(element, name)
-        if moment is not None:
-            return announcement_day(moment)
+        found = element.get(f"{name}_parsed")
+        day = _day_of_utc(found) if isinstance(found, time.struct_time) else None
+        if day is not None:
+            return day
     return None
 
 
 def instant_of(element: Mapping[str, Any], name: str) -> dt.datetime | None:
     """The instant of this date of a parsed feed or entry. None where it has none, or an impossible one."""
     found = element.get(f"{name}_parsed")
-    if not isinstance(found, time.struct_time) or found.tm_year not in _YEARS:
+    return _instant_of_utc(found) if isinstance(found, time.struct_time) else None
+
+
+@lru_cache(maxsize=256)  # The items of a day have one date between them.
+def _day_of_utc(found: time.struct_time) -> dt.date | None:
+    moment = _instant_of_utc(found)
+    return announcement_day(moment) if moment else None
+
+
+def _instant_of_utc(found: time.struct_time) -> dt.datetime | None:
+    if found.tm_year not in _YEARS:
         return None
     try:
         return dt.datetime.fromtimestamp(calendar.timegm(found), tz=dt.UTC)

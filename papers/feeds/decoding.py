@@ -19,6 +19,7 @@ _CHARSETS = re.compile(
 _IN_HEADER = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]{0,200}?\?>")
 _IN_DECLARATION = re.compile(rb"\s*<\?xml\b[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9_.:-]{1,40})[\"']")
+_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -33,7 +34,8 @@ def decode_xml(body: bytes, *, content_type: str = "") -> str:
         raise FeedRefusedError("The document is empty.")
     if body.startswith((b"\x1f\x8b", b"PK\x03\x04")):
         raise FeedRefusedError("The document is compressed, not XML.")
-    text = _ILLEGAL.sub("", _decode(body, content_type).removeprefix("\ufeff"))
+    text = _decode(body, content_type).removeprefix("\ufeff")
+    text = text if _is_legal(text) else _ILLEGAL.sub("", text)
     return _DECLARATION.sub("", text, count=1) if _DECLARATION.match(text) else text
 
 
@@ -50,6 +52,15 @@ def _decode(body: bytes, content_type: str) -> str:
     text = body.decode("utf-8", "replace")
     foreign = sum(not char.isascii() for char in text)
     return text if text.count("\ufffd") * 10 <= foreign else body.decode("windows-1252", "replace")
+
+
+def _is_legal(text: str) -> bool:
+    # Three times as fast as looking with the pattern, and nearly all documents are.
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return len(data.translate(None, _CONTROLS)) == len(data) and "\ufffe" not in text and "\uffff" not in text
 
 
 def _charsets(body: bytes, content_type: str) -> list[str]:

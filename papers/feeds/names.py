@@ -71,6 +71,8 @@ def _without_affiliation(name: str) -> str:
 
 
 def _split_outside_parentheses(text: str) -> list[str]:
+    if "(" not in text and ")" not in text:
+        return text.split(",")
     depth, start, pieces = 0, 0, []
     for match in _COMMA_OR_PARENTHESIS.finditer(text):
         if match[0] == "," and depth == 0:

@@ -5,6 +5,7 @@ Source: https://arxiv.org/category_taxonomy.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _SUBJECTS = {
     "astro-ph": r"[A-Z]{2}",
@@ -29,9 +30,15 @@ _WHOLE = (
     "|patt-sol|plasm-ph|q-alg|q-bio|solv-int|supr-con"
 )
 _CODE = re.compile("|".join([_WHOLE, *(f"{archive}\\.(?:{codes})" for archive, codes in _SUBJECTS.items())]))
+_LONGEST = 20  # So that no feed can fill the memory with words that are remembered.
 
 
 def arxiv_categories(terms: Iterable[object]) -> tuple[str, ...]:
     """The arXiv codes among these terms, each once, in their order (the source puts the primary one first)."""
     words = (term.strip() for term in terms if isinstance(term, str))
-    return tuple(dict.fromkeys(word for word in words if _CODE.fullmatch(word)))
+    return tuple(dict.fromkeys(word for word in words if len(word) <= _LONGEST and _is_code(word)))
+
+
+@lru_cache(maxsize=1024)
+def _is_code(word: str) -> bool:
+    return _CODE.fullmatch(word) is not None

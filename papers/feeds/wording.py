@@ -37,6 +37,8 @@ def take(text: object) -> str:
     """The text with white space folded and without characters no reader should see; empty for what is no text."""
     if not isinstance(text, str):
         return ""
+    if text.isascii():
+        return fold(text)
     # Half a surrogate pair can come out of JSON, and no database takes it.
     return fold(text.encode("utf-8", "replace").decode().replace("\ufeff", " ")).strip()
 
@@ -87,12 +89,12 @@ def count_of(found: object) -> int | None:
 
 def unescape_once(text: str) -> str:
     """One layer of entities less: `Q&amp;A` is `Q&A`, `a & b` and `\\&c` stay."""
-    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
 
 
 def is_html(text: str) -> bool:
     """Whether a text of unknown kind has HTML in it."""
-    return _HTML.search(text) is not None
+    return "<" in text and _HTML.search(text) is not None
 
 
 def as_text(text: str) -> str:

@@ -21,6 +21,7 @@ from pytest_django import Settings
 from config.bootstrap import first_loop
 from digests.models import Delivery, Edition, EditionPaper, EditionState, SkippedDay
 from mailer.outbox import list_mails
+from papers.feeds import KINDS
 from papers.fetching import FetchPolicy
 from papers.models import Paper, Source, SourceState, Topic
 from papers.sample.server import SAMPLE_PATHS, serve_sample
@@ -104,7 +105,7 @@ def test_one_source_is_visited_by_its_slug(settings: Settings):
     ("words", "message"),
     [
         (("--source", "nowhere"), "There is no source 'nowhere'. There are: "),
-        (("--from-file", str(FEEDS / "hf_2025.json")), "Say what kind of document it is: --kind arxiv|hf|rss"),
+        (("--from-file", str(FEEDS / "hf_2025.json")), f"Say what kind of document it is: --kind {'|'.join(KINDS)}"),
         (("--from-file", "/nowhere/feed.xml", "--kind", "rss"), "/nowhere/feed.xml cannot be read: No such file"),
         (("--from-file", str(FEEDS / "hf_2025.json"), "--kind", "arxiv"), "file-arxiv"),
         (("--from-file", str(FEEDS / "arxiv_api_error.xml"), "--kind", "arxiv"), ""),
@@ -510,7 +511,7 @@ def test_without_a_feed_the_sample_is_shown_and_says_so(one_machine: None, own_m
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--feed", str(FEEDS / "arxiv_rss.xml")), "Say what kind of document it is: KIND=arxiv|hf|rss"),
+        (("--feed", str(FEEDS / "arxiv_rss.xml")), f"Say what kind of document it is: KIND={'|'.join(KINDS)}"),
         (("--feed", "/nowhere/feed.xml", "--kind", "rss"), "/nowhere/feed.xml cannot be read"),
         (("--feed", str(FEEDS / "arxiv_rss.xml"), "--kind", "hf"), ""),
     ],

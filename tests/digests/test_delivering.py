@@ -14,10 +14,12 @@ from pytest_django import Settings
 from digests import delivering
 from digests.books import read_books
 from digests.delivering import SendReport, send_deliveries
-from digests.digest import render_digest
+from digests.digest import join_digest
 from digests.editions import cancel, pause, resume
 from digests.models import Delivery, Edition, EditionState
 from digests.planning import plan_due
+from digests.readers import Recipient
+from subscriptions import journal, sending
 from subscriptions.models import Subscriber, SubscriberState, SuppressionReason
 from subscriptions.outgoing import OutgoingState, due_ids, sweep
 from subscriptions.signup import confirm_subscription, unsubscribe
@@ -57,8 +59,9 @@ def smtp(settings: Settings) -> Iterator[SmtpServer]:
 
 
 def use_smtp(settings: Settings, port: int) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "mailer.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
+    settings.SEND_CONNECTIONS = 1
 
 
 # --- over SMTP --------------------------------------------------------------------------------------------------------
@@ -240,12 +243,12 @@ def test_a_provider_that_cannot_be_reached_or_found_was_given_nothing(settings: 
 def change_while_it_is_made(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
     """Something happens after the digest is made and before it is handed over."""
 
-    def render_then_change(*args: Any, **kwargs: Any) -> Any:
-        rendered = render_digest(*args, **kwargs)
+    def join_then_change(*args: Any, **kwargs: Any) -> Any:
+        joined = join_digest(*args, **kwargs)
         change()
-        return rendered
+        return joined
 
-    monkeypatch.setattr(delivering, "render_digest", render_then_change)
+    monkeypatch.setattr(delivering, "join_digest", join_then_change)
 
 
 def test_an_unsubscribe_at_the_last_moment_counts(edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch):
@@ -359,12 +362,12 @@ def test_a_digest_over_the_budget_fails_and_is_not_sent(edition: Edition, smtp: 
 def test_a_digest_that_cannot_be_made_fails_alone(edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch):
     broken, fine = make_subscriber(), make_subscriber()
 
-    def sometimes(digest: Any, subscriber: Subscriber, **kwargs: Any) -> Any:
-        if subscriber == broken:
+    def sometimes(digest: Any, reader: Recipient, **kwargs: Any) -> Any:
+        if reader.id == broken.pk:
             raise ZeroDivisionError
-        return render_digest(digest, subscriber, **kwargs)
+        return join_digest(digest, reader, **kwargs)
 
-    monkeypatch.setattr(delivering, "render_digest", sometimes)
+    monkeypatch.setattr(delivering, "join_digest", sometimes)
     ids = [make_delivery(edition=edition, subscriber=reader).pk for reader in (broken, fine)]
     assert send_deliveries(ids, now=NOW) == SendReport(accepted=1, other=1)
     assert Delivery.objects.get(subscriber=broken).reason == "The digest cannot be made: ZeroDivisionError."
@@ -385,19 +388,23 @@ def test_a_worker_whose_time_is_up_blames_no_digest_and_gives_the_others_back(
     assert send_deliveries(due_ids(Delivery, limit=9), now=NOW) == SendReport(accepted=3)
 
 
-def test_a_database_error_stays_with_its_row(edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch):
-    begin = delivering.begin
-    troubles = [OperationalError("database is locked")]
+@pytest.mark.parametrize("step", ["claim_rows", "record_rows", "begin_rows"])
+def test_a_database_that_does_not_answer_at_once_costs_nothing(
+    edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    write = getattr(journal, step)
+    troubles = [OperationalError("database is locked")] * (step != "claim_rows")
 
-    def begin_at_last(*args: Any, **more: Any) -> bool:
+    def write_at_last(*args: Any, **more: Any) -> Any:
         if troubles:
             raise troubles.pop()
-        return begin(*args, **more)
+        return write(*args, **more)
 
-    monkeypatch.setattr(delivering, "begin", begin_at_last)
-    assert send(edition, readers=3) == SendReport(accepted=2, other=1)
-    assert books_of(edition) == {"accepted": 2, "queued": 1}
-    assert Delivery.objects.get(state=OutgoingState.QUEUED).reason == "Something went wrong: OperationalError."
+    monkeypatch.setattr(journal, step, write_at_last)
+    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
+    assert send(edition, readers=3) == SendReport(accepted=3)
+    assert books_of(edition) == {"accepted": 3}
+    assert len(smtp.mails) == 3
 
 
 def test_a_reader_who_left_and_came_back_the_same_day_gets_the_digest_they_missed(

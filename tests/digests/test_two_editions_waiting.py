@@ -7,9 +7,10 @@ from pytest_django import Settings
 
 from digests import delivering
 from digests.delivering import send_deliveries
-from digests.digest import Digest, Shelf, build_digest
+from digests.digest import Digest, Shelf, choose_digest
 from digests.editions import pause
 from digests.models import Delivery, Edition
+from digests.readers import Recipient
 from mailer.outbox import list_mails
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState
@@ -55,15 +56,15 @@ def test_a_digest_chosen_before_another_went_out_is_chosen_anew(
     reader = make_subscriber()
     older, newer = deliveries(days, reader)
     shared = days[1].entries.first().paper_id
-    build = build_digest
+    choose = choose_digest
 
-    def build_and_be_overtaken(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Digest:
-        digest = build(subscriber, edition, shelf=shelf)
+    def choose_and_be_overtaken(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Digest:
+        digest = choose(recipient, edition, shelf=shelf)
         # Between choosing and the last word another worker hands over a digest with one of these papers.
         Delivery.objects.filter(pk=older.pk).update(state=OutgoingState.ACCEPTED, paper_ids=[shared])
         return digest
 
-    monkeypatch.setattr(delivering, "build_digest", build_and_be_overtaken)
+    monkeypatch.setattr(delivering, "choose_digest", choose_and_be_overtaken)
     send_deliveries([newer.pk], now=NOW)
     newer.refresh_from_db()
     assert newer.state == OutgoingState.QUEUED

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
 from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
+from mailer import lines
 from mailer.handoff import Accepted
-from subscriptions import notices, sending
+from subscriptions import journal, notices, sending
 from subscriptions.models import Notice, NoticeKind, Subscriber, SubscriberState, SuppressionReason
 from subscriptions.notices import send_notices
-from subscriptions.outgoing import OutgoingState, begin, due_ids, record, sweep
+from subscriptions.outgoing import due_ids, sweep
 from subscriptions.suppression import suppress
 from subscriptions.tasks import tick
 from tests.factories import NOW, make_subscriber
@@ -30,8 +31,9 @@ pytestmark = [pytest.mark.db, pytest.mark.django_db]
 @pytest.fixture
 def smtp(settings: Settings) -> Iterator[SmtpServer]:
     with smtp_server() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "mailer.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", server.port, 5
+        settings.SEND_CONNECTIONS = 1
         yield server
 
 
@@ -64,7 +66,7 @@ def test_a_confirmation_is_sent_once_and_is_no_list_mail(smtp: SmtpServer, asked
 def test_a_mail_service_that_is_down_for_long_loses_no_confirmation(settings: Settings, asked: Subscriber):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "mailer.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     notice = write(asked)
     for _ in range(20):
@@ -206,74 +208,84 @@ def test_a_reader_cut_off_by_an_old_bounce_gets_the_confirmation_they_asked_for(
     assert len(smtp.mails) == may_go
 
 
-@pytest.mark.parametrize("error", [OperationalError("database is locked"), InterfaceError("connection is closed")])
-def test_a_database_error_in_one_row_stays_with_it_and_the_others_go_on(
-    smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")])
+@pytest.mark.parametrize("step", ["begin_rows", "record_rows"])
+def test_the_journal_is_written_again_until_the_database_answers(
+    smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ):
-    ids = asked_many(3)
+    write, troubles = getattr(journal, step), [error, error]
 
-    def begin_but_one(row: Notice, **more: Any) -> bool:
-        if row.pk == ids[1]:
-            raise error
-        return begin(row, **more)
-
-    monkeypatch.setattr(notices, "begin", begin_but_one)
-    assert send_notices(ids, now=NOW) == 2
-    reason = f"Something went wrong: {error.__class__.__name__}."
-    assert states() == [("accepted", ""), ("queued", reason), ("accepted", "")]
-    assert Notice.objects.get(pk=ids[1]).worker_deaths == 0
-    assert [record.levelname for record in caplog.records if record.name == "subscriptions.sending"] == ["ERROR"]
-
-
-def test_an_outcome_is_recorded_again_until_the_database_answers(
-    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
-):
-    troubles = [OperationalError("gone"), InterfaceError("closed")]
-
-    def record_at_last(*args: Any) -> OutgoingState | None:
+    def write_at_last(*args: Any, **more: Any) -> Any:
         if troubles:
             raise troubles.pop()
-        return record(*args)
+        return write(*args, **more)
 
-    monkeypatch.setattr(sending, "record", record_at_last)
-    monkeypatch.setattr(sending, "RECORD_AGAIN_AFTER", (0, 0))
-    assert send_notices([write(asked).pk], now=NOW) == 1
-    assert states() == [("accepted", "")]
-    assert len(smtp.mails) == 1
+    monkeypatch.setattr(journal, step, write_at_last)
+    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0, 0))
+    assert send_notices(asked_many(2), now=NOW) == 2
+    assert states() == [("accepted", "")] * 2
+    assert len(smtp.mails) == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_connection_that_broke_is_renewed_and_the_outcome_is_recorded(
-    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
 ):
     def break_then_send(*args: Any, **more: Any) -> Accepted:
         # What a restart of the database server does to a connection: the driver's own object is of no more use.
         database.connection.close()
-        return Accepted("smtp")
+        return Accepted("outbox")
 
-    monkeypatch.setattr(notices, "hand_off", break_then_send)
-    monkeypatch.setattr(sending, "RECORD_AGAIN_AFTER", (0,))
+    monkeypatch.setattr(lines, "hand_off", break_then_send)
+    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
     assert send_notices([write(asked).pk], now=NOW) == 1
     assert states() == [("accepted", "")]
 
 
-def test_an_outcome_that_cannot_be_recorded_is_unknown_in_the_end_and_sent_by_nobody(
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_whose_answer_was_lost_sends_each_mail_once(
+    smtp: SmtpServer, asked: Subscriber, monkeypatch: pytest.MonkeyPatch
+):
+    """The database did begin the mail; it only could not say so."""
+    begin, calls = journal.begin_rows, []
+
+    def begin_and_hear_nothing(*args: Any, **more: Any) -> set[int]:
+        calls.append(more["again"])
+        begun = begin(*args, **more)
+        if len(calls) == 1:
+            transaction.set_rollback(False)
+            database.connection.commit()
+            raise OperationalError("server closed the connection unexpectedly")
+        return begun
+
+    monkeypatch.setattr(journal, "begin_rows", begin_and_hear_nothing)
+    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
+    assert send_notices([write(asked).pk], now=NOW) == 1
+    assert calls == [False, True]
+    assert states() == [("accepted", "")]
+    assert len(smtp.mails) == 1
+    assert Notice.objects.get().attempt == 1
+
+
+def test_what_cannot_be_recorded_is_unknown_in_the_end_and_sent_by_nobody(
     smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ):
     ids = asked_many(2)
 
-    def never(row: Notice, outcome: object) -> OutgoingState | None:
-        if row.pk == ids[0]:
+    def never(model: Any, outcomes: Any) -> Any:
+        if outcomes:
             raise OperationalError("gone")
-        return record(row, Accepted("smtp"))
+        return {}
 
-    monkeypatch.setattr(sending, "record", never)
-    monkeypatch.setattr(sending, "RECORD_AGAIN_AFTER", (0,))
-    assert send_notices(ids, now=NOW) == 1
-    assert [state for state, _ in states()] == ["handing_over", "accepted"]
-    Notice.objects.filter(pk=ids[0]).update(lease_until=Now())
-    assert sweep(Notice)["unknown"] == 1
-    assert due_ids(Notice, limit=9) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "record_rows", never)
+        patch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
+        with pytest.raises(OperationalError):
+            send_notices(ids, now=NOW)
+    assert [state for state, _ in states()] == ["handing_over", "claimed"]
+    Notice.objects.update(lease_until=Now())
+    assert sweep(Notice) == {"requeued": 1, "failed": 0, "unknown": 1}
+    assert due_ids(Notice, limit=9) == ids[1:]
 
 
 def test_a_worker_whose_time_is_up_while_a_mail_is_made_gives_back_what_it_has_not_come_to(
@@ -305,7 +317,8 @@ def test_a_worker_whose_time_is_up_during_a_hand_off_leaves_that_one_unknown(
     def too_slow(*args: Any, **more: Any) -> None:
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr("smtplib.SMTP.sendmail", too_slow)
+    monkeypatch.setattr("mailer.smtp.SmtpLine.submit", too_slow)
+    monkeypatch.setattr(sending, "LAST_WORDS_SECONDS", 0.0)
     assert send_notices(ids, now=NOW) == 0
     assert [state for state, _ in states()] == ["handing_over", "queued"]
     Notice.objects.filter(pk=ids[0]).update(lease_until=Now())

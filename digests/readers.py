@@ -1,0 +1,125 @@
+"""The readers of a batch of digests, read from the database together: a few queries for all, never some for each."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import Max
+
+from digests.models import Delivery, Edition
+from papers.models import Paper, Topic
+from subscriptions.models import Subscriber, Subscription, Suppression
+from subscriptions.outgoing import SENT_STATES
+from subscriptions.schedule import Cadence, Schedule
+
+SEEN_DAYS = 14
+
+
+@dataclass(slots=True)
+class Recipient:
+    """All that a digest must know of its reader, as plain values."""
+
+    id: int
+    public_id: str
+    email: str
+    address_hash: str
+    state: str
+    max_papers: int
+    wants_replacements: bool
+    schedule: Schedule
+    # What they had, from `seen_since` on: the papers of each of their deliveries that left, or may have left.
+    seen_since: dt.datetime
+    seen: dict[int, list[int]] = field(default_factory=dict)
+    # The day of the newest edition before this one that they had a digest of.
+    last_date: dt.date | None = None
+    topic_slugs: tuple[str, ...] = ()
+    topic_names: tuple[str, ...] = ()
+    # Every paper they had, and those that stand for it since two were found to be one.
+    seen_paper_ids: frozenset[int] = frozenset()
+
+
+def read_recipients(subscriber_ids: Collection[int], edition: Edition, *, now: dt.datetime) -> dict[int, Recipient]:
+    """These readers, by id, as they stand before a digest recorded against `edition`."""
+    since = look_back(edition, now=now)
+    columns = ("id", "public_id", "email", "address_hash", "state", "max_papers", "wants_replacements")
+    rows = Subscriber.objects.filter(id__in=subscriber_ids).values_list(*columns, "cadence", "hour", "zone", "weekday")
+    found = {
+        pk: Recipient(
+            id=pk,
+            public_id=public_id,
+            email=email,
+            address_hash=address_hash,
+            state=state,
+            max_papers=max_papers,
+            wants_replacements=wants_replacements,
+            schedule=Schedule(cadence=Cadence(cadence), hour=hour, zone=zone, weekday=weekday),
+            seen_since=since,
+        )
+        # fmt: off
+        for pk, public_id, email, address_hash, state, max_papers, wants_replacements, cadence, hour, zone, weekday in rows
+        # fmt: on
+    }
+    _add_topics(found)
+    _add_history(found, edition, since=since)
+    return found
+
+
+def read_suppressed(recipients: Iterable[Recipient]) -> set[str]:
+    """The address hashes of those whom we must not mail."""
+    hashes = [recipient.address_hash for recipient in recipients]
+    return set(Suppression.objects.filter(address_hash__in=hashes).values_list("address_hash", flat=True))
+
+
+def look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
+    """From when on a reader's digests count for the choice: no candidate is older than that."""
+    return min(now, dt.datetime.combine(edition.date, dt.time(), tzinfo=dt.UTC)) - dt.timedelta(days=SEEN_DAYS)
+
+
+def _add_topics(recipients: dict[int, Recipient]) -> None:
+    topics = {pk: (slug, name) for pk, slug, name in Topic.objects.values_list("id", "slug", "name")}
+    order = {
+        pk: place for place, pk in enumerate(Topic.objects.order_by("position", "name").values_list("id", flat=True))
+    }
+    chosen: dict[int, list[int]] = defaultdict(list)
+    for subscriber_id, topic_id in Subscription.objects.filter(subscriber_id__in=list(recipients)).values_list(
+        "subscriber_id", "topic_id"
+    ):
+        if topic_id in topics:
+            chosen[subscriber_id].append(topic_id)
+    for subscriber_id, topic_ids in chosen.items():
+        topic_ids.sort(key=order.__getitem__)
+        recipients[subscriber_id].topic_slugs = tuple([topics[pk][0] for pk in topic_ids])
+        recipients[subscriber_id].topic_names = tuple([topics[pk][1] for pk in topic_ids])
+
+
+def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: dt.datetime) -> None:
+    sent = Delivery.objects.filter(state__in=SENT_STATES).exclude(edition=edition)
+    recent = sent.filter(subscriber_id__in=list(recipients), due_at__gte=since)
+    for subscriber_id, pk, paper_ids, date in recent.values_list("subscriber_id", "id", "paper_ids", "edition__date"):
+        if subscriber_id not in recipients:
+            continue
+        reader = recipients[subscriber_id]
+        reader.seen[pk] = paper_ids
+        if date < edition.date and (reader.last_date is None or date > reader.last_date):
+            reader.last_date = date
+    _add_seen_papers(recipients)
+    # Who had nothing in the last two weeks may have had something before.
+    quiet = [pk for pk, reader in recipients.items() if reader.last_date is None]
+    if quiet:
+        earlier = sent.filter(subscriber_id__in=quiet, edition__date__lt=edition.date)
+        for subscriber_id, date in earlier.values_list("subscriber_id").annotate(last=Max("edition__date")).order_by():
+            if subscriber_id is not None:
+                recipients[subscriber_id].last_date = date
+
+
+def _add_seen_papers(recipients: dict[int, Recipient]) -> None:
+    every = {pk for reader in recipients.values() for ids in reader.seen.values() for pk in ids}
+    merged = dict(
+        Paper.objects.filter(pk__in=every, merged_into__isnull=False).values_list("pk", "merged_into_id")
+        if every
+        else ()
+    )
+    for reader in recipients.values():
+        seen = {pk for ids in reader.seen.values() for pk in ids}
+        reader.seen_paper_ids = frozenset(seen | {merged[pk] for pk in merged.keys() & seen})

@@ -1,0 +1,96 @@
+"""Text that is made once and joined many times: pieces of a mail, with the bytes they have on the wire.
+
+A digest is mostly the same for everybody. What is the same is rendered by Django's templates once, with a placeholder
+where each personal part goes, and cut there; a mail is then joined from the pieces and the personal parts between them.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+# Made anew in each process: nothing a feed or a reader can write contains them. Letters and digits, so that neither
+# templates nor the CSS inliner change them, wherever they stand.
+_SECRET = secrets.token_hex(8)
+
+
+class Piece:
+    """A run of text as part of a mail: the text itself, its bytes with the line ends of mail, and how long its lines
+    are: the first, the last (no longer than the first where there is no line break), and the longest between them."""
+
+    __slots__ = ("first", "has_break", "last", "longest", "text", "wire")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.wire = text.encode().replace(b"\n", b"\r\n") if "\n" in text else text.encode()
+        lines = self.wire.split(b"\r\n")
+        self.has_break = len(lines) > 1
+        self.first = len(lines[0])
+        self.last = len(lines[-1])
+        self.longest = max(map(len, lines[1:-1]), default=0)
+
+
+class Joined:
+    """Pieces in order, as one text."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = pieces
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join([piece.text for piece in self.pieces])
+
+    @property
+    def wire(self) -> bytes:
+        """The whole text in UTF-8, with the line ends of mail."""
+        return b"".join([piece.wire for piece in self.pieces])
+
+    @property
+    def size(self) -> int:
+        """How many octets `wire` has."""
+        return sum([len(piece.wire) for piece in self.pieces])
+
+    @property
+    def longest_line(self) -> int:
+        """How many octets the longest line has."""
+        longest = running = 0
+        for piece in self.pieces:
+            running += piece.first
+            if piece.has_break:
+                longest = max(longest, running, piece.longest)
+                running = piece.last
+        return max(longest, running)
+
+
+def placeholder(name: str, *, length: int = 0) -> str:
+    """What to render in place of a personal part; with `length`, exactly as long as the real one will be."""
+    mark = f"x{_SECRET}{name.encode().hex()}x"
+    return mark.ljust(length, "z") if length else mark
+
+
+def cut(text: str, marks: dict[str, str]) -> list[str]:
+    """`text` cut at its placeholders (`marks` has them by name): what stands between them alternates with the names.
+
+    The result begins and ends with text: [text, name, text, name, …, text].
+    """
+    found: list[str] = []
+    rest = text
+    while True:
+        places = [(place, name) for name, mark in marks.items() if (place := rest.find(mark)) >= 0]
+        if not places:
+            return [*found, rest]
+        place, name = min(places)
+        found += [rest[:place], name]
+        rest = rest[place + len(marks[name]) :]
+
+
+def escape_text(text: str) -> str:
+    """Text as it stands between the tags of our HTML, once the CSS inliner has written that: as in HTML's own way to
+    write a document (HTML standard, 13.3)."""
+    return text.replace("&", "&amp;").replace("\xa0", "&nbsp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def escape_attribute(text: str) -> str:
+    """Text as it stands in an attribute of our HTML, likewise."""
+    return text.replace("&", "&amp;").replace("\xa0", "&nbsp;").replace('"', "&quot;")

@@ -1,0 +1,40 @@
+"""Papers in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F
+from django.http import HttpRequest
+
+from papers.admin.sources import URL_FIELDS
+from papers.desk import save_changed
+from papers.models import Paper
+
+
+@admin.register(Paper)
+class PaperAdmin(admin.ModelAdmin[Paper]):
+    formfield_overrides = URL_FIELDS
+    list_display = ["title", "key", "announced_date", "upvotes", "is_withdrawn"]
+    list_filter = ["announced_date", "topics"]
+    search_fields = ["title", "key", "authors"]
+    date_hierarchy = "announced_date"
+    autocomplete_fields = ["topics"]
+    readonly_fields = ["key", "first_seen_at", "revision"]
+    list_per_page = 50
+    show_full_result_count = False
+
+    @admin.display(boolean=True, description="withdrawn")
+    def is_withdrawn(self, paper: Paper) -> bool:
+        return paper.withdrawn_at is not None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Readers were sent it. What must not be shown is hidden in its edition, or marked as withdrawn.
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Paper, form: Any, change: bool) -> None:
+        save_changed(obj, form)
+        if form.changed_data:
+            Paper.objects.filter(pk=obj.pk).update(revision=F("revision") + 1)

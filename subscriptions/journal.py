@@ -1,0 +1,260 @@
+"""The journal of mails on their way, many rows a statement: the steps of `outgoing.py` for whole handfuls of mails.
+
+Each row still changes by a conditional UPDATE on its own claim token, judged by the database's clock; a statement
+merely carries many of them, and a commit many statements. What a statement did not change, it does not name in its
+answer. Both databases take `UPDATE … FROM … RETURNING` (SQLite from 3.35 on).
+"""
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+
+from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
+from subscriptions.outgoing import BACKOFF, LEASE, MAX_ATTEMPTS, Outgoing, OutgoingState
+
+
+@dataclass(slots=True, kw_only=True)
+class Claimed:
+    """A claimed row, as far as the journal must know it. `attempt` is how many hand-offs came before."""
+
+    pk: int
+    attempt: int
+    claim_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that `begin_rows` writes, with its type in PostgreSQL."""
+
+    name: str
+    type: str
+
+
+def claim_rows(
+    model: type[Outgoing], ids: Iterable[int], *, columns: Sequence[str], lease: dt.timedelta = LEASE
+) -> tuple[str, list[tuple[Any, ...]]]:
+    """Take those of `ids` that are queued and due. Returns the claim token, and the asked columns of each row taken, in
+    the order of the first of them."""
+    token = secrets.token_hex(16)
+    now = _now()
+    source, given = _rows([[pk] for pk in ids], [Column("id", "bigint")])
+    # S608: names of tables and columns are ours, values travel as parameters.
+    rows = _execute(
+        f"""UPDATE {_table(model)} AS mail
+            SET state = 'claimed', claim_token = %s, lease_until = {_later("%s")}
+            FROM {source} WHERE mail.id = given.id AND mail.state = 'queued'
+            AND (mail.not_before IS NULL OR mail.not_before <= {now})
+            RETURNING {_back(*columns)}""",  # noqa: S608
+        [token, lease.total_seconds(), *given],
+    )
+    return token, sorted(rows)
+
+
+def suspects(model: type[Outgoing], ids: Iterable[int]) -> list[int]:
+    """Those of these queued mails that a worker died over."""
+    queued = model._default_manager.filter(pk__in=list(ids), state=OutgoingState.QUEUED, worker_deaths__gt=0)
+    return list(queued.order_by("pk").values_list("pk", flat=True))
+
+
+def begin_rows(
+    model: type[Outgoing],
+    rows: Sequence[Claimed],
+    *,
+    allowed: Q,
+    columns: Sequence[Column] = (),
+    values: Sequence[Sequence[Any]] = (),
+    facts: Sequence[Column] = (),
+    also: str = "",
+    again: bool = False,
+    lease: dt.timedelta = LEASE,
+) -> set[int]:
+    """The last word before the hand-off, for many rows: the ids of those that this worker, now, may send.
+
+    `allowed` is what else must hold at this very moment. `values` has a list for each row: what to write into
+    `columns`, then the `facts` that the condition `also` (SQL over `mail`, the row, and `given`, its facts) looks at.
+    The lease begins anew, so that each hand-off has a whole one. With `again`, rows that an earlier call began are
+    named as well: for whoever could not hear the answer to that call, and has handed over nothing since.
+    """
+    if not rows:
+        return set()
+    now = _now()
+    every = [Column("id", "bigint"), *columns, *facts]
+    source, given = _rows([[row.pk, *(values[index] if values else ())] for index, row in enumerate(rows)], every)
+    writes = "".join(f", {column.name} = {_cast(column)}" for column in columns)
+    permitted, permitted_values = _permitted(model, allowed)
+    token = rows[0].claim_token
+    begun = _execute(
+        f"""UPDATE {_table(model)} AS mail
+            SET state = 'handing_over', begun_at = {now}, lease_until = {_later("%s")},
+                attempt = mail.attempt + 1{writes}
+            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s AND mail.state = 'claimed'
+            AND mail.lease_until > {now} AND EXISTS ({permitted}) {also}
+            RETURNING {_back("id")}""",  # noqa: S608
+        [lease.total_seconds(), *given, token, *permitted_values],
+    )
+    found = {pk for (pk,) in begun}
+    if again:
+        held = model._default_manager.filter(
+            pk__in=[row.pk for row in rows], claim_token=token, state=OutgoingState.HANDING_OVER
+        )
+        found |= set(held.values_list("pk", flat=True))
+    return found
+
+
+def record_rows(model: type[Outgoing], outcomes: Sequence[tuple[Claimed, Outcome]]) -> dict[int, OutgoingState]:
+    """Write down how hand-offs ended. Returns the new states, by id, of those rows that were still ours to change."""
+    if not outcomes:
+        return {}
+    now = _now()
+    columns = [
+        Column("id", "bigint"),
+        Column("state", "text"),
+        Column("reason", "text"),
+        Column("wait", "float8"),
+        Column("provider", "text"),
+        Column("message_id", "text"),
+    ]
+    source, given = _rows([_result(row, outcome) for row, outcome in outcomes], columns)
+    token = outcomes[0][0].claim_token
+    recorded = _execute(
+        f"""UPDATE {_table(model)} AS mail
+            SET state = given.state, reason = given.reason, settled_at = {now},
+                not_before = CASE WHEN given.wait IS NULL THEN mail.not_before ELSE {_later("given.wait")} END,
+                provider = CASE WHEN given.provider = '' THEN mail.provider ELSE given.provider END,
+                provider_message_id =
+                    CASE WHEN given.provider = '' THEN mail.provider_message_id ELSE given.message_id END,
+                claim_token = CASE WHEN given.state = 'unknown' THEN mail.claim_token ELSE '' END,
+                lease_until = CASE WHEN given.state = 'unknown' THEN mail.lease_until END
+            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s
+            AND mail.state IN ('handing_over', 'unknown')
+            RETURNING {_back("id", "state")}""",  # noqa: S608
+        [*given, token],
+    )
+    return {pk: OutgoingState(state) for pk, state in recorded}
+
+
+def settle_rows(
+    model: type[Outgoing], decisions: Sequence[tuple[Claimed, OutgoingState, str]]
+) -> dict[int, OutgoingState]:
+    """Decide, while holding the claims, that these mails are not to be sent (skipped) or cannot be made (failed)."""
+    if not decisions:
+        return {}
+    columns = [Column("id", "bigint"), Column("state", "text"), Column("reason", "text")]
+    source, given = _rows([[row.pk, state.value, reason] for row, state, reason in decisions], columns)
+    settled = _execute(
+        f"""UPDATE {_table(model)} AS mail
+            SET state = given.state, reason = given.reason, claim_token = '', lease_until = NULL, settled_at = {_now()}
+            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s AND mail.state = 'claimed'
+            RETURNING {_back("id", "state")}""",  # noqa: S608
+        [*given, decisions[0][0].claim_token],
+    )
+    return {pk: OutgoingState(state) for pk, state in settled}
+
+
+def put_back_rows(model: type[Outgoing], rows: Sequence[Claimed], reason: str, *, after: dt.timedelta) -> set[int]:
+    """Give claimed rows back, unsent, not to be tried again before `after` has passed."""
+    if not rows:
+        return set()
+    source, given = _rows([[row.pk] for row in rows], [Column("id", "bigint")])
+    put_back = _execute(
+        f"""UPDATE {_table(model)} AS mail
+            SET state = 'queued', reason = %s, claim_token = '', lease_until = NULL, not_before = {_later("%s")}
+            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s AND mail.state = 'claimed'
+            RETURNING {_back("id")}""",  # noqa: S608
+        [reason, after.total_seconds(), *given, rows[0].claim_token],
+    )
+    return {pk for (pk,) in put_back}
+
+
+def _result(row: Claimed, outcome: Outcome) -> list[Any]:
+    """State, reason, seconds to wait, provider, and the id it gave. `attempt` is the row's before it was begun."""
+    match outcome:
+        case Accepted(provider=provider, message_id=message_id):
+            return [row.pk, OutgoingState.ACCEPTED.value, "", None, provider, _text(message_id)[:255]]
+        case TryLater(reason=reason) if row.attempt + 1 < MAX_ATTEMPTS:
+            wait = max(60.0 * BACKOFF[min(row.attempt, len(BACKOFF) - 1)], outcome.wait_seconds or 0.0)
+            return [row.pk, OutgoingState.QUEUED.value, _text(reason), wait, "", ""]
+        case TryLater(reason=reason):
+            given_up = f"Given up after {MAX_ATTEMPTS} attempts: {_text(reason)}"
+            return [row.pk, OutgoingState.FAILED.value, given_up, None, "", ""]
+        case Refused(reason=reason):
+            return [row.pk, OutgoingState.FAILED.value, _text(reason), None, "", ""]
+        case NoAnswer(reason=reason):
+            # The token stays: an answer that is only late may still come from this worker.
+            return [row.pk, OutgoingState.UNKNOWN.value, _text(reason), None, "", ""]
+
+
+def _permitted(model: type[Outgoing], allowed: Q) -> tuple[str, list[Any]]:
+    """`allowed`, of the very row `mail`, as a query for EXISTS. See `outgoing.begin` for why it stands in one."""
+    if not allowed:
+        return "SELECT 1", []
+    rows = model._default_manager.filter(allowed, pk=RawSQL("mail.id", ())).order_by().values("pk")
+    sql, params = rows.query.sql_with_params()
+    return sql, list(params)
+
+
+# --- the two databases ------------------------------------------------------------------------------------------------
+
+
+def _execute(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def _table(model: type[Outgoing]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _is_postgres() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def _back(*columns: str) -> str:
+    """These columns of the changed row, for RETURNING: SQLite knows no other rows there, and no name for this one."""
+    return ", ".join(f"mail.{name}" if _is_postgres() else name for name in columns)
+
+
+def _now() -> str:
+    """The database's clock, as Django's `Now()` asks it."""
+    return "STATEMENT_TIMESTAMP()" if _is_postgres() else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
+
+
+def _later(seconds: str) -> str:
+    """So many seconds from now: `seconds` is a column or a parameter."""
+    if _is_postgres():
+        return f"STATEMENT_TIMESTAMP() + {seconds}::float8 * INTERVAL '1 second'"
+    return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', {seconds} || ' seconds')"
+
+
+def _text(words: str) -> str:
+    """What others said, as a database can keep it: PostgreSQL's text holds no NUL."""
+    return words.replace("\x00", "")
+
+
+def _rows(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[str, list[Any]]:
+    """These rows as a table `given` with these columns, for FROM, and its parameters: one a column, whatever the
+    number of rows, so that the statement's text stays the same."""
+    names = ", ".join(column.name for column in columns)
+    if _is_postgres():
+        arrays = ", ".join(f"%s::{_plain(column.type)}[]" for column in columns)
+        return f"UNNEST({arrays}) AS given ({names})", [list(column) for column in zip(*rows, strict=True)]
+    extracts = ", ".join(f"JSON_EXTRACT(value, '$[{index}]') AS {column.name}" for index, column in enumerate(columns))
+    return f"(SELECT {extracts} FROM JSON_EACH(%s)) AS given", [json.dumps(rows)]  # noqa: S608
+
+
+def _plain(type_name: str) -> str:
+    # Arrays of these travel as text and are cast one by one.
+    return "text" if type_name in {"jsonb", "bigint[]"} else type_name
+
+
+def _cast(column: Column) -> str:
+    return f"given.{column.name}::{column.type}" if _is_postgres() else f"given.{column.name}"

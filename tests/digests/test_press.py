@@ -1,0 +1,195 @@
+"""Digests joined from pieces are, octet for octet, what one plain rendering of their templates gives."""
+
+import datetime as dt
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from digests.cards import Card
+from digests.digest import Digest, Shelf, choose_digest, compose_digest, join_digest, render_plainly
+from digests.models import Edition, EditionPaper
+from digests.press import Line
+from digests.readers import Recipient, read_recipients
+from digests.selection import Section
+from mailer.messages import HTML_BUDGET, OverBudgetError
+from papers.models import Topic
+from subscriptions.models import Subscriber
+from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber, make_topic
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = [
+    "Plain words",
+    "Cats & <dogs> 'n' \"mice\" &amp; &#x27;",
+    "{{ manage_url }}{% now 'Y' %}",
+    "<script>alert(1)</script>",
+    "\xa0Größen — 大きさ ✓ \U0001f600",
+    "10. A number, - a dash",
+    "]]> --> <!-- ",
+    "word " * 120,
+    "长" * 500,
+    "x" * 1200,
+    ".",
+    "$\\alpha_{<3}$ > 2",
+]
+
+
+def both(reader: Subscriber, edition: Edition, shelf: Shelf | None = None) -> tuple[Any, Any, Digest]:
+    """Joined, and rendered plainly."""
+    shelf = shelf or Shelf(now=NOW)
+    recipient = read_recipients([reader.pk], edition, now=NOW)[reader.pk]
+    digest = choose_digest(recipient, edition, shelf=shelf)
+    return join_digest(digest, recipient, shelf=shelf).rendered, render_plainly(digest, recipient, shelf=shelf), digest
+
+
+def assert_same(joined: Any, plain: Any) -> None:
+    assert joined.subject == plain.subject
+    assert joined.text.split("\n") == plain.text.split("\n")
+    assert joined.html.split("\n") == plain.html.split("\n")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 11, 20])
+def test_any_number_of_papers(count: int):
+    make_topic("nlp", name="Language")
+    papers = [
+        make_paper(
+            topics=["nlp"] if number % 3 else None,
+            upvotes=number % 4,
+            title=HOSTILE[number % len(HOSTILE)] or "x",
+            pdf_link="https://example.org/?a=1&b=\"2\"'3'<4>" if number % 2 else "",
+        )
+        for number in range(count - 1)
+    ]
+    edition = make_edition(papers, picks=[make_paper()])
+    EditionPaper.objects.filter(choice="pick").update(note="Read *this* & [smile](https://example.org/?a=1&b=2).")
+    assert_same(*both(make_subscriber(topics=["nlp"], max_papers=20), edition)[:2])
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_words_everywhere(words: str):
+    make_topic("nlp", name=words[:100])
+    own = make_paper(
+        topics=["nlp"], title=words, abstract=f"{words}. {words}", authors=[words, "Ada"], link="https://example.org/a"
+    )
+    edition = make_edition([own, make_paper(title=words)], picks=[make_paper(title=words, link="")], title=words[:150])
+    EditionPaper.objects.filter(choice="pick").update(note=words[:500])
+    Edition.objects.filter(pk=edition.pk).update(intro=f"{words}\n\n- {words}\n- [a]({words})")
+    edition.refresh_from_db()
+    assert_same(*both(make_subscriber(topics=["nlp"]), edition)[:2])
+
+
+def test_one_press_serves_many_readers_and_mixes_nothing_up():
+    for slug in "abc":
+        make_topic(slug, name=f"Topic {slug.upper()} & Co")
+    edition = make_edition([make_paper(topics=[slug], upvotes=number) for number, slug in enumerate("abcabcabc")])
+    shelf = Shelf(now=NOW)
+    for topics in ([], ["a"], ["b", "c"], ["a", "b", "c"]):
+        assert_same(*both(make_subscriber(topics=topics, max_papers=4), edition, shelf)[:2])
+
+
+def test_an_amended_edition_and_a_changed_paper_are_made_anew():
+    paper = make_paper(title="Before")
+    edition = make_edition([paper], title="Before")
+    reader, press = make_subscriber(), Shelf(now=NOW).press
+    both(reader, edition, Shelf(now=NOW, press=press))
+    edition.title, edition.revision = "After", 2
+    edition.save()
+    type(paper).objects.update(title="After")
+    joined, plain, _ = both(reader, edition, Shelf(now=NOW, press=press))
+    assert_same(joined, plain)
+    assert "After" in joined.subject
+    assert "Before" not in joined.html + joined.text
+
+
+def test_the_sample_and_an_intro(settings: Settings):
+    settings.POSTAL_ADDRESS = "1 Example Street & Sons, 12345 Example Town"
+    source = make_source(is_sample=True)
+    edition = make_edition([make_paper(announced_in=source)], intro="Hello **you** & all.\n\n- one\n- two")
+    joined, plain, _ = both(make_subscriber(), edition)
+    assert_same(joined, plain)
+    assert "[Sample]" in joined.subject
+
+
+def test_a_long_name_of_the_newsletter_breaks_lines_in_the_same_places(settings: Settings):
+    settings.SITE_NAME = "Das Große & Ganze " * 40
+    assert_same(*both(make_subscriber(), make_edition([make_paper()]))[:2])
+
+
+def test_over_the_budget_is_refused():
+    edition = make_edition([make_paper(title="x" * (HTML_BUDGET // 2)), make_paper()])
+    with pytest.raises(OverBudgetError):
+        both(make_subscriber(), edition)
+
+
+def test_the_message_of_pieces_is_the_message_of_django():
+    edition = make_edition([make_paper(title=title) for title in HOSTILE[:6]])
+    reader = make_subscriber()
+    recipient = read_recipients([reader.pk], edition, now=NOW)[reader.pk]
+    shelf = Shelf(now=NOW)
+    digest = choose_digest(recipient, edition, shelf=shelf)
+    message = compose_digest(join_digest(digest, recipient, shelf=shelf), recipient, public_id="f" * 32, now=NOW)
+    by_django = message_from_bytes(message.message().as_bytes(), policy=policy.default)
+    for eightbit in (True, False):
+        source = message.wire(eightbit=eightbit)
+        assert eightbit or source.isascii()
+        assert max(map(len, source.split(b"\r\n"))) <= 998
+        assert b"\n" not in source.replace(b"\r\n", b"")
+        ours = message_from_bytes(source, policy=policy.default)
+        assert not ours.defects
+        names = {name.lower() for name in by_django} - {"content-type"}
+        assert {name.lower() for name in ours} - {"content-type"} == names
+        for name in names:
+            assert str(ours[name]).strip() == str(by_django[name]).strip(), name
+        for one, other in zip(ours.iter_parts(), by_django.iter_parts(), strict=True):  # type: ignore[attr-defined]
+            assert not one.defects
+            assert one.get_content_type() == other.get_content_type()
+            assert one.get_content().replace("\r\n", "\n") == other.get_content()
+
+
+words = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=120)
+
+
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(title=words, authors=words, excerpt=words, reason=words, topics=st.lists(words, max_size=4))
+def test_whatever_the_words_are(title: str, authors: str, excerpt: str, reason: str, topics: list[str]):
+    edition = Edition(pk=1, date=TODAY, title="", intro="")
+    card = Card(
+        paper_id=1,
+        key="arxiv:1",
+        title=title,
+        authors=authors,
+        excerpt=excerpt,
+        abstract="",
+        topics=tuple(topics),
+        link="https://example.org/",
+        pdf_link="",
+        code_link="",
+        project_link="",
+        upvotes=1,
+    )
+    digest = Digest(edition, (Line(card, Section.PERSONAL, reason),) * 2, NOW, frozenset())
+    recipient = Recipient(
+        1, "0" * 32, "a@example.org", "", "active", 5, False, make_schedule(), NOW, topic_names=tuple(topics)
+    )
+    shelf = Shelf(now=NOW)
+    assert_same(join_digest(digest, recipient, shelf=shelf).rendered, render_plainly(digest, recipient, shelf=shelf))
+
+
+def make_schedule() -> Any:
+    return Subscriber(hour=8).schedule()
+
+
+def test_a_topic_renamed_is_named_anew_in_the_next_batch():
+    make_topic("nlp", name="Old")
+    edition, reader = make_edition([make_paper(topics=["nlp"])]), make_subscriber(topics=["nlp"])
+    press = Shelf(now=NOW).press
+    both(reader, edition, Shelf(now=NOW, press=press))
+    Topic.objects.update(name="New")
+    joined, plain, _ = both(reader, edition, Shelf(now=NOW + dt.timedelta(seconds=1), press=press))
+    assert_same(joined, plain)
+    assert "In your topic New" in joined.text
