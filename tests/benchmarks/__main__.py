@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from tests import benchmarks
-from tests.benchmarks import report
+from tests.benchmarks import report, scale
 from tests.benchmarks.bench import REPOSITORY, Bench
 
 
@@ -89,6 +89,8 @@ def main() -> int:
         if name in kept
     ]
     report.write(REPOSITORY / "docs" / "performance.md", sections)
+    if set(figures) >= scale.NEEDED:
+        scale.write(REPOSITORY / "docs" / "scale.md", figures)
     return 0
 
 

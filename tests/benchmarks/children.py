@@ -17,6 +17,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+POSTGRES_FACTS = {
+    "commits": "xact_commit from pg_stat_database where datname = current_database()",
+    "wal_bytes": "pg_current_wal_lsn() - '0/0'::pg_lsn",
+    "table_bytes": "pg_total_relation_size('digests_delivery')",
+}
 Measured = Generator[None, None, dict[str, float]]
 
 
@@ -97,24 +102,27 @@ def send(*, number: int, of: int, plans: bool = False, profile: str = "") -> Mea
     return {"sent": sum(map(len, batches)), "peak_mb": peak_mb(), "before_mb": before}
 
 
-def count_accepted() -> Measured:
-    """How many are accepted, and how many transactions were committed so far."""
+def look() -> Measured:
+    """How many are accepted, and what the database did for them so far."""
     from django.conf import settings
     from django.db import connection
 
+    from digests import tasks
     from digests.models import Delivery
 
     yield
-    commits = 0
+    found = dict.fromkeys(("commits", "wal_bytes", "table_bytes"), 0.0)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("select xact_commit from pg_stat_database where datname = current_database()")
-            commits = cursor.fetchone()[0]
-    accepted = Delivery.objects.filter(state="accepted").count()
+            for name, expression in POSTGRES_FACTS.items():
+                cursor.execute(f"select {expression}")
+                found[name] = float(cursor.fetchone()[0])
     return {
-        "accepted": accepted,
-        "commits": commits,
+        **found,
+        "accepted": Delivery.objects.filter(state="accepted").count(),
         "connections": getattr(settings, "SEND_CONNECTIONS", 1),
+        # How many digests the bells of one minute cover, however many workers hear them.
+        "rung_a_minute": getattr(tasks, "BATCH", 0) * getattr(tasks, "MOST_RINGS", 0),
     }
 
 

@@ -34,6 +34,9 @@ FIGURES = {
     "connections_k": "SMTP connections a process",
     "commits_per_s": "transactions PostgreSQL committed",
     "commits_per_digest": "and for each digest",
+    "wal_per_digest_kb": "what PostgreSQL wrote into its log for each digest, planning included",
+    "delivery_row_bytes": "a delivery on disk once it is sent, indexes and dead rows included",
+    "rung_a_minute": "digests that the bells of one minute cover",
     "html_kb": "HTML part of the message",
     "message_kb": "the whole message",
 }
@@ -97,6 +100,9 @@ def _round(bench: Bench, postgres: Database, sqlite: Database, *, message: Path,
         "commits_per_digest": pipeline["commits_per_s"] / pipeline["per_s"],
         "worker_peak_mb": max(pipeline["peak_mb"], small["peak_mb"]),
         "worker_start_mb": pipeline["before_mb"],
+        "wal_per_digest_kb": pipeline["wal_kb"],
+        "delivery_row_bytes": pipeline["row_bytes"],
+        "rung_a_minute": pipeline["rung_a_minute"],
     }
 
 
@@ -105,17 +111,20 @@ def _pipeline(bench: Bench, database: Database, **values: str) -> dict[str, floa
     env = {**database.env, **values}
     bench.ask("forget_deliveries", env=env)
     planning = bench.start("plan", env=env)
-    before = bench.ask("count_accepted", env=env)
+    before = bench.ask("look", env=env)
     planned, _ = bench.race([planning])
     seconds, results = bench.race(
         [bench.start("send", env=env, number=number, of=PROCESSES) for number in range(PROCESSES)]
     )
-    after = bench.ask("count_accepted", env=env)
+    after = bench.ask("look", env=env)
     assert after["accepted"] == bench.n, f"{after['accepted']} of {bench.n} were accepted"
     return {
         "per_s": bench.n / (planned + seconds),
         "connections": after["connections"],
         "commits_per_s": (after["commits"] - before["commits"]) / (planned + seconds),
+        "wal_kb": (after["wal_bytes"] - before["wal_bytes"]) / bench.n / 1024,
+        "row_bytes": after["table_bytes"] / bench.n,
+        "rung_a_minute": after["rung_a_minute"],
         "peak_mb": max(result["peak_mb"] for result in results),
         "before_mb": max(result["before_mb"] for result in results),
     }

@@ -21,8 +21,12 @@ from tests.benchmarks.bench import REPOSITORY
 
 ANSWER = {
     # Each provider's client reads what it knows.
-    "ErrorCode": 0, "Message": "OK", "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483", "To": "",
-    "id": "<20261123.1@example.org>", "message": "Queued. Thank you.",
+    "ErrorCode": 0,
+    "Message": "OK",
+    "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483",
+    "To": "",
+    "id": "<20261123.1@example.org>",
+    "message": "Queued. Thank you.",
     "MessageId": "0100018a-1",
 }
 

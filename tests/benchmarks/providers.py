@@ -96,6 +96,6 @@ def _send(bench: Bench, env: dict[str, str], *, count: int) -> tuple[float, floa
     bench.ask("plan", env=env)
     children = [bench.start("send", env=env, number=number, of=PROCESSES) for number in range(PROCESSES)]
     seconds, results = bench.race(children)
-    accepted = bench.ask("count_accepted", env=env)["accepted"]
+    accepted = bench.ask("look", env=env)["accepted"]
     assert accepted == count, f"{accepted} of {count} were accepted"
     return count / seconds, max(result["peak_mb"] for result in results)
