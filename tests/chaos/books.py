@@ -23,6 +23,8 @@ class Comparison:
     lost: int
     duplicates: int
     balanced: bool
+    # What does not add up, in words, the first few.
+    oddities: tuple[str, ...] = ()
 
 
 def compare(*, due: Sequence[str], rows: Sequence[Row], arrivals: Arrivals) -> Comparison:
@@ -32,30 +34,42 @@ def compare(*, due: Sequence[str], rows: Sequence[Row], arrivals: Arrivals) -> C
     reader's first. balanced: one row a reader, none still open; nobody failed but who was refused for good (or was in
     hand at two deaths), and whoever was refused either failed or is unknown because the answer was lost.
     """
-    by_reader = {row.recipient: row.state for row in rows}
+    by_reader = {row.recipient: row for row in rows}
     given_up = {row.recipient for row in rows if row.state == "failed" and row.reason.startswith(GIVEN_UP)}
     failed = {row.recipient for row in rows if row.state == "failed"}
     unknown = {row.recipient for row in rows if row.state == "unknown"}
-    accounted = {reader for reader, state in by_reader.items() if state in {"unknown", "failed", "skipped"}}
-    lost = [reader for reader in due if not arrivals.arrived[reader] and reader not in accounted]
+    skipped = {row.recipient for row in rows if row.state == "skipped"}
+    arrived = set(arrivals.arrived)
+    lost = set(due) - arrived - unknown - failed - skipped
     states = Counter(row.state for row in rows)
+    odd = {
+        "lost": lost,
+        "arrived more than once": {reader for reader, count in arrivals.arrived.items() if count > 1},
+        "arrived, but was not due": arrived - set(due),
+        "failed without a refusal": failed - given_up - arrivals.refused,
+        "refused, but neither failed nor unknown": arrivals.refused - failed - unknown,
+        "failed or skipped, but arrived": (failed | skipped) & arrived,
+        "still open": {row.recipient for row in rows if row.state in OPEN},
+        "without a row": set(due) - set(by_reader),
+        "with several rows": {row.recipient for row in rows if by_reader[row.recipient] is not row},
+    }
     return Comparison(
         due=len(due),
-        arrived=len(arrivals.arrived),
+        arrived=len(arrived),
         accepted=states["accepted"],
         failed=len(failed),
         refused=len(arrivals.refused),
         given_up=len(given_up),
-        skipped=states["skipped"],
+        skipped=len(skipped),
         unknown=len(unknown),
         lost=len(lost),
-        duplicates=sum(arrivals.arrived.values()) - len(arrivals.arrived),
-        balanced=(
-            len(rows) == len(by_reader) == len(due)
-            and set(by_reader) == set(due)
-            and not any(states[state] for state in OPEN)
-            and failed - given_up <= arrivals.refused <= failed | unknown
-            and not failed & set(arrivals.arrived)
-            and sum(states.values()) == len(due)
+        duplicates=sum(arrivals.arrived.values()) - len(arrived),
+        balanced=sum(states.values()) == len(due) and not any(odd.values()),
+        oddities=tuple(
+            f"{what}: {reader} ({by_reader[reader].state}: {by_reader[reader].reason})"
+            if reader in by_reader
+            else f"{what}: {reader}"
+            for what, readers in odd.items()
+            for reader in sorted(readers)[:3]
         ),
     )

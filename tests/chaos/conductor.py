@@ -96,7 +96,7 @@ def _result(scenario: Scenario, *, stage: Stage, digests: int, seconds: float, c
     books = compare(due=stage.journal.readers(), rows=stage.journal.rows(), arrivals=arrivals)
     ambiguous = arrivals.ambiguous + min(stage.unanswered_commits, _most_in_flight(scenario, stage))
     if books.lost or books.duplicates or not books.balanced:
-        complaints.append("a promise is broken")
+        complaints += ["a promise is broken", *books.oddities]
     if books.unknown > stage.connections * stage.kills + ambiguous:
         complaints.append(f"{books.unknown} are unknown, more than kills and silences explain")
     if stage.kills < scenario.least_kills:

@@ -227,7 +227,7 @@ def _most_in_hand(scene: Scene) -> int:
 def _result(scene: Scene, *, seconds: float, complaints: list[str]) -> Result:
     books = compare(due=scene.journal.readers(), rows=scene.journal.rows(), arrivals=scene.sink.arrivals())
     if books.lost or books.duplicates or not books.balanced:
-        complaints.append("a promise is broken")
+        complaints += ["a promise is broken", *books.oddities]
     if books.unknown > scene.connections * scene.kills + scene.left_behind:
         complaints.append(f"{books.unknown} are unknown, more than the hosts that went explain")
     return Result(
