@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tests.chaos.faults import Fate
 from tests.chaos.fleet import Fleet
 from tests.chaos.journal import Journal
-from tests.chaos.processes import wait_for
+from tests.chaos.processes import members_of, wait_for
 from tests.chaos.sink_process import SinkProcess
 from tests.durable_postgres import Postgres
 
@@ -56,6 +56,15 @@ def kill_main(run: Stage) -> bool:
     """KILL a main process alone: its children are orphans, and what they have in hand is not lost yet."""
     worker = run.fleet.workers[0]
     return run.fleet.kill([worker.pid], sink=run.sink, journal=run.journal) == 0
+
+
+def kill_planner(run: Stage) -> bool:
+    """KILL every worker while readers are being planned: some have a delivery and the rest are still due."""
+    if not run.journal.count_rows():
+        return False
+    victims = [pid for worker in run.fleet.workers for pid in members_of(worker.pid)]
+    run.kills += run.fleet.kill(victims, sink=run.sink, journal=run.journal)
+    return True
 
 
 def restart_valkey(run: Stage) -> bool:
