@@ -46,8 +46,8 @@ def make_crowd(*, readers: int, papers: int, max_papers: int) -> Measured:
     return {}
 
 
-def forget_deliveries() -> Measured:
-    """Everybody is due again, and nothing was ever sent."""
+def forget_deliveries(*, keep: int = 0) -> Measured:
+    """Nothing was ever sent, and everybody is due again, or the first `keep` readers."""
     from django.utils import timezone
 
     from digests.models import Delivery
@@ -55,7 +55,10 @@ def forget_deliveries() -> Measured:
 
     yield
     Delivery.objects.all().delete()
-    Subscriber.objects.update(next_due_at=timezone.now() - dt.timedelta(minutes=1))
+    Subscriber.objects.update(next_due_at=None if keep else timezone.now() - dt.timedelta(minutes=1))
+    if keep:
+        first = Subscriber.objects.order_by("pk").values_list("pk", flat=True)[:keep]
+        Subscriber.objects.filter(pk__in=list(first)).update(next_due_at=timezone.now() - dt.timedelta(minutes=1))
     _analyze()
     return {}
 
@@ -121,6 +124,7 @@ def look() -> Measured:
         **found,
         "accepted": Delivery.objects.filter(state="accepted").count(),
         "connections": getattr(settings, "SEND_CONNECTIONS", 1),
+        "has_rate": hasattr(settings, "SEND_RATE"),
         # How many digests the bells of one minute cover, however many workers hear them.
         "rung_a_minute": getattr(tasks, "BATCH", 0) * getattr(tasks, "MOST_RINGS", 0),
     }

@@ -14,6 +14,8 @@ from tests.servers import Reply, serve
 NAME = "providers"
 LATENCY_MS, CONNECTIONS = 50, 16
 MOST = 3000
+# A rate that the machine could easily go beyond, and how many messages it is watched for.
+RATE, PACED = 100, 1000
 SECRET = "made-up-user:made-up-password-3f9c1d7e5a"
 FIGURES = {
     "postmark_per_s": "through Anymail's Postmark backend",
@@ -21,6 +23,8 @@ FIGURES = {
     "ses_per_s": "through Anymail's SES backend",
     "http_raw_per_s": "as many bare HTTP sessions, the same body",
     "postmark_over_raw": "Postmark / bare",
+    "paced_per_s": "Postmark again with SEND_RATE=100, all in all",
+    "paced_busiest_second": "and the messages in its busiest second",
     "postmark_peak_mb": "the most memory a sending process held",
 }
 
@@ -44,8 +48,22 @@ def run(bench: Bench) -> dict[str, float]:
                     rounds[f"{name}_per_s"].append(per_s)
                     rounds[f"{name}_peak_mb"].append(peak)
         bench.note(f"the busiest second of the stub saw {ask_stub(address)['busiest_second']} messages")
-    figures = {name: median(values) for name, values in rounds.items()}
+        paced = _paced(bench, environments["postmark"], count=count)
+    figures = {name: median(values) for name, values in rounds.items()} | paced
     return figures | {"postmark_over_raw": figures["postmark_per_s"] / figures["http_raw_per_s"]}
+
+
+def _paced(bench: Bench, env: dict[str, str], *, count: int) -> dict[str, float]:
+    """Whether all processes together keep a rate. Nothing, where this version has no such setting."""
+    if not bench.ask("look", env=env)["has_rate"]:
+        bench.note("no SEND_RATE here, so no rate was held against the stub")
+        return {}
+    bench.say(f"{NAME}: at most {RATE} a second")
+    with provider_stub(latency_ms=LATENCY_MS) as address:
+        env = {**env, "ANYMAIL_POSTMARK_API_URL": address, "SEND_RATE": str(RATE)}
+        bench.ask("forget_deliveries", env=env, keep=PACED)
+        per_s, _ = _send(bench, env, count=min(count, PACED), everybody=False)
+        return {"paced_per_s": per_s, "paced_busiest_second": ask_stub(address)["busiest_second"]}
 
 
 def _environments(bench: Bench, database: Database, *, address: str) -> dict[str, dict[str, str]]:
@@ -91,8 +109,9 @@ def _bare(bench: Bench, *, path: str, headers: dict[str, str], url: str, count: 
     return sum(result["sent"] for result in results) / seconds
 
 
-def _send(bench: Bench, env: dict[str, str], *, count: int) -> tuple[float, float]:
-    bench.ask("forget_deliveries", env=env)
+def _send(bench: Bench, env: dict[str, str], *, count: int, everybody: bool = True) -> tuple[float, float]:
+    if everybody:
+        bench.ask("forget_deliveries", env=env)
     bench.ask("plan", env=env)
     children = [bench.start("send", env=env, number=number, of=PROCESSES) for number in range(PROCESSES)]
     seconds, results = bench.race(children)
