@@ -1,16 +1,23 @@
 """The Celery app and the whole beat schedule, as code.
 
-Beat rings three bells a minute and knows nothing: what is due stands in the database, so a bell too many does nothing
+Beat rings a few bells a minute and knows nothing: what is due stands in the database, so a bell too many does nothing
 and a missed one is made good by the next.
 """
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
+from celery.signals import worker_shutting_down
+
+from subscriptions.stopping import tell_to_stop
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 EVERY_MINUTE = 60.0
+# Often enough that every worker of a few hosts gets one within minutes, whoever is quicker.
+SIGN_OF_LIFE = 15.0
 
 app = Celery("daily_papers")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -24,4 +31,12 @@ app.conf.beat_schedule = {
     },
     "send-due-digests": {"task": "digests.tasks.tick", "schedule": EVERY_MINUTE, "options": {"expires": 60}},
     "sweep-notices": {"task": "subscriptions.tasks.tick", "schedule": EVERY_MINUTE, "options": {"expires": 60}},
+    "show-life": {"task": "subscriptions.tasks.show_life", "schedule": SIGN_OF_LIFE, "options": {"expires": 60}},
+    "prune-deliveries": {"task": "digests.tasks.prune", "schedule": crontab(hour="3", minute="17")},
 }
+
+
+@worker_shutting_down.connect
+def on_shutting_down(**kwargs: Any) -> None:
+    """On a deploy batches end within a second or two, with every answer heard, instead of being killed."""
+    tell_to_stop()

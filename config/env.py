@@ -74,6 +74,18 @@ def items(name: str, meaning: str) -> tuple[str, ...]:
     return tuple(text(name, "", meaning).replace(",", " ").split())
 
 
+def rates(name: str, meaning: str) -> dict[str, int]:
+    """Whole numbers above zero by name, like gmail.com=10."""
+    found = {}
+    for item in items(name, meaning):
+        key, _, value = item.partition("=")
+        if not value.isdecimal() or not int(value):
+            msg = f"{name} must be like gmail.com=10, not {item!r}."
+            raise ImproperlyConfigured(msg)
+        found[key.lower()] = int(value)
+    return found
+
+
 def prefixed(prefix: str) -> dict[str, str]:
     """Every variable that starts with `prefix`, without it: how a provider's own credentials are passed on.
 

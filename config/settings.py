@@ -137,6 +137,8 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 270
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Where SIGTERM means SIGQUIT (REMAP_SIGTERM), tasks have so long to end: batches are told, and need a second or two.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 45.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 30}
@@ -171,6 +173,8 @@ _OWN_BACKENDS = {
     "smtp": "mailer.smtp.EmailBackend",
 }
 _anymail_module = f"anymail.backends.{ {'ses': 'amazon_ses'}.get(EMAIL_PROVIDER, EMAIL_PROVIDER) }"
+# Anymail's own, which we add something to.
+_BETTERED_BACKENDS = {"resend": "mailer.resend.EmailBackend"}
 if EMAIL_PROVIDER not in _OWN_BACKENDS and not (EMAIL_PROVIDER.isidentifier() and find_spec(_anymail_module)):
     raise ImproperlyConfigured(
         f"EMAIL_PROVIDER is {EMAIL_PROVIDER!r}: it must be smtp, or a provider that Anymail knows, like postmark."
@@ -179,7 +183,7 @@ if EMAIL_PROVIDER in {"ses", "amazon_ses"} and not find_spec("boto3"):
     raise ImproperlyConfigured("EMAIL_PROVIDER=ses needs the AWS client: pip install boto3.")
 if PRODUCTION and LOCAL_MAILBOX:
     raise ImproperlyConfigured("EMAIL_PROVIDER=outbox is for one machine: no mail would leave, and all could be read.")
-EMAIL_BACKEND = _OWN_BACKENDS.get(EMAIL_PROVIDER, f"{_anymail_module}.EmailBackend")
+EMAIL_BACKEND = (_OWN_BACKENDS | _BETTERED_BACKENDS).get(EMAIL_PROVIDER, f"{_anymail_module}.EmailBackend")
 EMAIL_HOST = env.text("EMAIL_HOST", "127.0.0.1", "The SMTP server, for EMAIL_PROVIDER=smtp.")
 EMAIL_PORT = env.number("EMAIL_PORT", 587, "Its port.")
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "", "The account there.")
@@ -195,6 +199,11 @@ EMAIL_USE_TLS = env.flag(
 EMAIL_TIMEOUT = 30
 SEND_CONNECTIONS = max(
     1, env.number("SEND_CONNECTIONS", 4, "How many connections to the mail service a sending process opens at most.")
+)
+SEND_RATE = env.number("SEND_RATE", 0, "How many mails may leave in a second, over all workers; 0 sets no limit.")
+SEND_RATE_PER_DOMAIN = env.rates("SEND_RATE_PER_DOMAIN", "The same for some recipients' domains: gmail.com=10.")
+SEND_WARMUP_START = env.number(
+    "SEND_WARMUP_START", 0, "How many mails may leave on the first day of a new sender; the cap grows for 42 days."
 )
 DEFAULT_FROM_EMAIL = env.text(
     "DEFAULT_FROM_EMAIL",

@@ -21,13 +21,14 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from digests import editions
 from digests.books import read_books
+from digests.delivering import send_again
 from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
 from digests.previews import Preview, preview
 from mailer.outbox import with_links_outside
 from papers.desk import save_changed
 from subscriptions.admin import ReadOnlyAdmin
 from subscriptions.models import Subscriber
-from subscriptions.outgoing import OutgoingState
+from subscriptions.outgoing import OutgoingState, take_as_sent
 
 SHOWN_CANDIDATES = 100
 LOCKED_STATES = {EditionState.CANCELLED, EditionState.CLOSED}
@@ -98,7 +99,7 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
     fields = ["date", "state", "cutoff_at", "published_at", "title", "intro", "books"]
     readonly_fields = ["date", "state", "cutoff_at", "published_at", "books"]
     inlines = [EditionPaperInline]
-    actions = ["publish_now", "hold", "release", "pause", "resume", "cancel"]
+    actions = ["publish_now", "hold", "release", "pause", "resume", "cancel", "retry_failed", "accept_unknown"]
     change_form_template = "admin/digests/edition/change_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -183,6 +184,15 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
     @admin.action(permissions=["change"], description="Cancel (send nothing, or nothing more)")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         self._tell(request, sum(editions.cancel(edition) for edition in queryset), "cancelled")
+
+    @admin.action(permissions=["change"], description="Send what failed once more")
+    def retry_failed(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        failed = Delivery.objects.filter(edition__in=queryset, state=OutgoingState.FAILED)
+        self._tell(request, send_again(failed), "put back to be sent again")
+
+    @admin.action(permissions=["change"], description="Take what is unknown as sent")
+    def accept_unknown(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
+        self._tell(request, take_as_sent(Delivery.objects.filter(edition__in=queryset)), "taken as sent")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -299,3 +309,19 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ["public_id", "provider_message_id", "subscriber__email"]
     list_select_related = ["edition", "subscriber"]
     list_per_page = 50
+    actions = ["resend", "accept_as_sent"]
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_change_permission(self, request)
+
+    @admin.action(permissions=["settle"], description="Send again, with the papers it had (failed or unknown)")
+    def resend(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        self._tell(request, send_again(queryset), "to be sent again within a minute")
+
+    @admin.action(permissions=["settle"], description="Take as sent (unknown)")
+    def accept_as_sent(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        self._tell(request, take_as_sent(queryset), "taken as sent")
+
+    def _tell(self, request: HttpRequest, done: int, what: str) -> None:
+        text = f"{done} {what}." if done else "Nothing changed: none of them is in a state that this is for."
+        self.message_user(request, text, messages.SUCCESS if done else messages.WARNING)

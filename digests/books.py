@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 
-from digests.models import Delivery, Edition
+from digests.models import Delivery, Edition, EditionArchive
 from subscriptions.outgoing import OutgoingState
 
 
@@ -24,8 +24,16 @@ class Books:
 
 
 def read_books(edition: Edition) -> Books:
-    """The books of an edition, as of now."""
+    """The books of an edition, as of now: of the deliveries that are kept, and of those that were archived."""
     rows = Delivery.objects.filter(edition=edition)
     found = dict(rows.values_list("state").annotate(Count("id")).order_by())
+    archived = dict(EditionArchive.objects.filter(edition=edition).values_list("state", "count"))
     # Counted at two instants: what is planned between them shows as a sum that is off for a moment.
-    return Books(audience=rows.count(), counts={state: found.get(state.value, 0) for state in OutgoingState})
+    return Books(
+        audience=rows.count() + _archived_audience(edition),
+        counts={state: found.get(state.value, 0) + archived.get(state.value, 0) for state in OutgoingState},
+    )
+
+
+def _archived_audience(edition: Edition) -> int:
+    return EditionArchive.objects.filter(edition=edition).aggregate(total=Sum("count"))["total"] or 0

@@ -37,6 +37,7 @@ class Card:
     note_html: str = ""
     note_text: str = ""
     is_sample: bool = False
+    is_withdrawn: bool = False
 
 
 def cards_for(paper_ids: Iterable[int], *, entries: Mapping[int, EditionPaper] | None = None) -> dict[int, Card]:
@@ -73,6 +74,7 @@ def make_card(paper: Paper, *, entry: EditionPaper | None = None, is_sample: boo
         note_html=to_inline_html(entry.note) if entry else "",
         note_text=to_text(entry.note) if entry else "",
         is_sample=is_sample,
+        is_withdrawn=paper.withdrawn_at is not None,
     )
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from digests.digest import Digest, Shelf, choose_digest, compose_digest, join_digest, shelf_for
+from digests.digest import Digest, Shelf, choose_digest, compose_digest, join_digest, repeat_digest, shelf_for
 from digests.models import Delivery, Edition, EditionState, age_limit
 from digests.readers import Recipient, read_recipients, read_suppressed
 from mailer.messages import Message, OverBudgetError
-from subscriptions import journal
+from subscriptions import journal, outgoing
 from subscriptions.journal import Claimed, Column
 from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
@@ -48,6 +48,7 @@ class ClaimedDelivery(Claimed):
     public_id: str
     edition_id: int
     subscriber_id: int | None
+    is_resend: bool
 
 
 def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
@@ -55,6 +56,11 @@ def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
     states = send_claimed(DigestWork(now=now), ids)
     accepted, skipped = states.count(OutgoingState.ACCEPTED), states.count(OutgoingState.SKIPPED)
     return SendReport(accepted=accepted, skipped=skipped, other=len(states) - accepted - skipped)
+
+
+def send_again(deliveries: QuerySet[Delivery]) -> int:
+    """Send those of these that failed or are unknown once more, each with the papers it had. Safe to press twice."""
+    return outgoing.send_again(deliveries, resend_at=Now())
 
 
 def bring_back_for(subscriber: Subscriber, *, edition: Edition) -> bool:
@@ -81,7 +87,7 @@ class DigestWork:
         self._allowed = _allowed(now)
 
     def claim(self, ids: Sequence[int]) -> list[ClaimedDelivery]:
-        columns = ["id", "public_id", "attempt", "edition_id", "subscriber_id"]
+        columns = ["id", "public_id", "attempt", "edition_id", "subscriber_id", "resend_at"]
         token, rows = journal.claim_rows(Delivery, ids, columns=columns)
         return [
             ClaimedDelivery(
@@ -91,8 +97,9 @@ class DigestWork:
                 claim_token=token,
                 edition_id=edition_id,
                 subscriber_id=subscriber_id,
+                is_resend=resend_at is not None,
             )
-            for pk, public_id, attempt, edition_id, subscriber_id in rows
+            for pk, public_id, attempt, edition_id, subscriber_id, resend_at in rows
         ]
 
     def make(self, rows: Sequence[ClaimedDelivery]) -> Iterator[Made[ClaimedDelivery] | Unmade[ClaimedDelivery]]:
@@ -140,12 +147,19 @@ class DigestWork:
             return reason
         return _SUPPRESSED if reader.address_hash in suppressed else ""
 
+    def _choose(self, row: ClaimedDelivery, reader: Recipient, edition: Edition) -> Digest:
+        if row.is_resend:
+            kept = Delivery.objects.values_list("paper_ids", "reasons").get(pk=row.pk)
+            if kept[0]:
+                return repeat_digest(reader, edition, shelf=self._shelf, paper_ids=kept[0], reasons=kept[1])
+        return choose_digest(reader, edition, shelf=self._shelf)
+
     def _make_one(
         self, row: ClaimedDelivery, reader: Recipient, edition: Edition
     ) -> Made[ClaimedDelivery] | Unmade[ClaimedDelivery]:
         """What goes wrong with one digest stays on its row and never stops the others."""
         try:
-            digest = choose_digest(reader, edition, shelf=self._shelf)
+            digest = self._choose(row, reader, edition)
             if not digest.lines:
                 reason = "Nothing to say: every paper of the edition was sent before."
                 return Unmade(row, OutgoingState.SKIPPED, reason)
@@ -192,14 +206,18 @@ def _is_newest() -> Q:
         edition__date__gt=OuterRef("edition__date"),
         edition__state=EditionState.PUBLISHED,
     )
-    return ~Q(Exists(later.exclude(state__in=[OutgoingState.SKIPPED, OutgoingState.FAILED])))
+    # What the owner has sent again holds papers that no later digest does.
+    return Q(resend_at__isnull=False) | ~Q(
+        Exists(later.exclude(state__in=[OutgoingState.SKIPPED, OutgoingState.FAILED]))
+    )
 
 
 # Nothing went to this reader since the papers were chosen, so none of them can be one they have just had.
 _NOTHING_SINCE_SQL = """AND NOT EXISTS (
     SELECT 1 FROM digests_delivery AS sent WHERE sent.subscriber_id = mail.subscriber_id
     AND sent.due_at >= given.seen_since AND sent.edition_id <> mail.edition_id
-    AND sent.state IN ({states}) AND {unseen})"""
+    AND (sent.state IN ({states}) OR (sent.state IN ('queued', 'claimed') AND sent.resend_at IS NOT NULL))
+    AND {unseen})"""
 _NOTHING_SINCE = {
     vendor: _NOTHING_SINCE_SQL.format(states=", ".join(f"'{state.value}'" for state in SENT_STATES), unseen=unseen)
     for vendor, unseen in {

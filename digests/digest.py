@@ -25,6 +25,8 @@ MOST_EDITIONS = 7
 # Batches of one process that follow each other this closely share what they read of editions.
 SHELF_SECONDS = 20.0
 
+_PICKED = "Picked by the editor"
+_IN_YOUR_TOPIC = "In your topic "
 _ORDER = {section: place for place, section in enumerate(HEADINGS)}
 
 
@@ -161,6 +163,21 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
     return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen))
 
 
+def repeat_digest(
+    recipient: Recipient, edition: Edition, *, shelf: Shelf, paper_ids: Sequence[int], reasons: Sequence[str]
+) -> Digest:
+    """The digest that was made before, with the same papers for the same reasons; without those withdrawn since."""
+    editions = shelf.covered(recipient.last_date, edition)
+    cards = shelf.cards(paper_ids, editions=editions)
+    lines = [
+        Line(cards[pk], _section_of(reason), reason)
+        for pk, reason in zip(paper_ids, reasons, strict=False)
+        if pk in cards and not cards[pk].is_withdrawn
+    ]
+    lines.sort(key=lambda line: _ORDER[line.section])
+    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen))
+
+
 def covered_editions(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> list[Edition]:
     """The editions that a digest of this reader would hold."""
     return Shelf(now=now).covered(_recipient(subscriber, edition, now=now).last_date, edition)
@@ -279,13 +296,19 @@ def _sections(digest: Digest) -> list[dict[str, object]]:
 def _reason(choice: Chosen, shelf: Shelf) -> str:
     match choice.section:
         case Section.PICKS:
-            return "Picked by the editor"
+            return _PICKED
         case Section.PERSONAL:
-            return f"In your topic {shelf.topic_name(choice.topic)}"
+            return f"{_IN_YOUR_TOPIC}{shelf.topic_name(choice.topic)}"
         case Section.TRENDING if choice.upvotes:
             return f"Trending: {choice.upvotes} upvote{'s' if choice.upvotes != 1 else ''} on Hugging Face"
         case _:
             return "New in this edition"
+
+
+def _section_of(reason: str) -> Section:
+    if reason == _PICKED:
+        return Section.PICKS
+    return Section.PERSONAL if reason.startswith(_IN_YOUR_TOPIC) else Section.TRENDING
 
 
 def _why(recipient: Recipient) -> str:

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from papers.models import Paper
 from subscriptions.models import Subscriber
-from subscriptions.outgoing import Outgoing
+from subscriptions.outgoing import SENT_STATES, Outgoing, OutgoingState, indexes_of
 
 
 class EditionState(models.TextChoices):
@@ -110,31 +110,39 @@ class Delivery(Outgoing):
     `paper_ids` and `reasons` are what was chosen, in order, written in the same UPDATE that begins the hand-off.
     """
 
-    edition = models.ForeignKey(Edition, on_delete=models.PROTECT, related_name="deliveries")
+    # Both are the beginning of an index below.
+    edition = models.ForeignKey(Edition, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     subscriber = models.ForeignKey(
-        Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries"
+        Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
     )
     due_at = models.DateTimeField()
     edition_revision = models.PositiveIntegerField(null=True, blank=True)
     paper_ids = models.JSONField(default=list, blank=True)
     reasons = models.JSONField(default=list, blank=True)
+    resend_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the owner asked for it once more: it keeps its papers."
+    )
 
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="delivery_public_id"),
             models.UniqueConstraint(fields=["edition", "subscriber"], name="delivery_once"),
             models.CheckConstraint(
                 condition=~Q(state="claimed") | (~Q(claim_token="") & Q(lease_until__isnull=False)),
                 name="delivery_claim_has_lease",
             ),
         ]
-        indexes = [
-            models.Index(fields=["state", "not_before"], name="delivery_waiting"),
-            models.Index(fields=["edition", "state"], name="delivery_books"),
-        ]
+        indexes = [*indexes_of("delivery"), models.Index(fields=["subscriber", "due_at"], name="delivery_history")]
 
     def __str__(self) -> str:
         return f"{self.edition_id} to {self.subscriber_id}"
+
+
+def counts_as_seen() -> Q:
+    """The condition on deliveries «its papers count as seen»: it left, or may have left, or is to leave once more."""
+    waiting = Q(state__in=[OutgoingState.QUEUED, OutgoingState.CLAIMED], resend_at__isnull=False)
+    return Q(state__in=SENT_STATES) | waiting
 
 
 class SkippedDay(models.Model):
@@ -149,6 +157,31 @@ class SkippedDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscriber_id} on {self.due_at:%Y-%m-%d}"
+
+
+class ReaderArchive(models.Model):
+    """What is left of a reader's deliveries once they are too old to be kept one by one: the papers they had."""
+
+    subscriber = models.OneToOneField(Subscriber, on_delete=models.CASCADE, related_name="archive")
+    paper_ids = models.JSONField(default=list)
+    last_date = models.DateField(help_text="The newest edition in it that they had a digest of.")
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} until {self.last_date:%Y-%m-%d}"
+
+
+class EditionArchive(models.Model):
+    """What is left of an edition's deliveries: how many there were in each state, so that its books still balance."""
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="archived_counts")
+    state = models.CharField(max_length=12)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["edition", "state"], name="edition_archive_once")]
+
+    def __str__(self) -> str:
+        return f"{self.edition_id}: {self.count} {self.state}"
 
 
 def age_limit(now: dt.datetime) -> dt.date:

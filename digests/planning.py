@@ -1,20 +1,23 @@
 """Who is due: turning the clock and the readers' wishes into delivery rows.
 
 One transaction a chunk inserts the rows and moves the readers' `next_due_at` on. A crash anywhere leaves the rest due,
-a second planner at the same moment inserts nothing twice, and nothing is ever counted by a cursor.
+a second planner at the same moment inserts nothing twice, and nothing is ever counted by a cursor. The rows are made
+and moved by the database, a chunk a statement, so the number of readers changes neither memory nor queries a chunk.
 """
 
 import datetime as dt
-from collections import defaultdict
+import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from digests.models import Delivery, Edition, SkippedDay, age_limit
 from subscriptions.models import Subscriber
-from subscriptions.schedule import Schedule, next_due
+from subscriptions.schedule import Cadence, Schedule, next_due
 
-CHUNK = 1000
+CHUNK = 5000
 # A reader whose hour comes before the edition does waits for it this long.
 PATIENCE = dt.timedelta(hours=12)
 
@@ -28,43 +31,73 @@ class PlanReport:
     skipped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class DueReader:
+    """A reader who is due, as far as planning must know them."""
+
+    pk: int
+    due_at: dt.datetime
+    schedule: Schedule
+
+
 def plan_due(*, now: dt.datetime, dry_run: bool = False) -> PlanReport:
     """Give every reader who is due a delivery of the newest edition, or the reason why not."""
     edition = newest_sendable(now)
     planned = waiting = skipped = 0
     last_id = 0
-    while chunk := list(Subscriber.objects.due(now).filter(id__gt=last_id).order_by("id")[:CHUNK]):
+    hours: dict[Schedule, dt.datetime] = {}
+    while chunk := read_due(now=now, after_id=last_id):
         last_id = chunk[-1].pk
-        report = plan_subscribers(chunk, edition=edition, now=now, dry_run=dry_run)
+        report = plan_readers(chunk, edition=edition, now=now, dry_run=dry_run, hours=hours)
         planned, waiting, skipped = planned + report.planned, waiting + report.waiting, skipped + report.skipped
     return PlanReport(planned, waiting, skipped)
 
 
 def plan_subscribers(
-    subscribers: list[Subscriber], *, edition: Edition | None, now: dt.datetime, dry_run: bool = False
+    subscribers: Iterable[Subscriber], *, edition: Edition | None, now: dt.datetime, dry_run: bool = False
 ) -> PlanReport:
-    """Plan these due readers, in one transaction."""
-    had = _already_has(subscribers, edition)
-    ready = [reader for reader in subscribers if edition and reader.pk not in had]
-    unserved = [reader for reader in subscribers if edition is None or reader.pk in had]
-    late = [reader for reader in unserved if reader.next_due_at and now - reader.next_due_at > PATIENCE]
+    """Plan these readers, who are due now, in one transaction."""
+    readers = [DueReader(reader.pk, reader.next_due_at or now, reader.schedule()) for reader in subscribers]
+    return plan_readers(readers, edition=edition, now=now, dry_run=dry_run)
+
+
+def read_due(*, now: dt.datetime, after_id: int = 0) -> list[DueReader]:
+    """The next chunk of readers whose hour has come, in the order of their ids."""
+    rows = Subscriber.objects.due(now).filter(id__gt=after_id).order_by("id")
+    columns = rows.values_list("id", "next_due_at", "cadence", "hour", "zone", "weekday")[:CHUNK]
+    return [
+        DueReader(pk, due_at or now, Schedule(cadence=Cadence(cadence), hour=hour, zone=zone, weekday=weekday))
+        for pk, due_at, cadence, hour, zone, weekday in columns
+    ]
+
+
+def plan_readers(
+    readers: Sequence[DueReader],
+    *,
+    edition: Edition | None,
+    now: dt.datetime,
+    dry_run: bool = False,
+    hours: dict[Schedule, dt.datetime] | None = None,
+) -> PlanReport:
+    """Plan these due readers, in one transaction. `hours` remembers when each schedule is next due after `now`."""
+    had = _already_has([reader.pk for reader in readers], edition)
+    ready = [reader for reader in readers if edition and reader.pk not in had]
+    unserved = [reader for reader in readers if edition is None or reader.pk in had]
+    late = [reader for reader in unserved if now - reader.due_at > PATIENCE]
     report = PlanReport(planned=len(ready), waiting=len(unserved) - len(late), skipped=len(late))
     if dry_run:
         return report
     with transaction.atomic():
         if edition:
-            Delivery.objects.bulk_create(
-                [Delivery(edition=edition, subscriber=reader, due_at=reader.next_due_at or now) for reader in ready],
-                ignore_conflicts=True,
-            )
+            _insert(ready, edition)
         SkippedDay.objects.bulk_create(
             [
-                SkippedDay(subscriber=reader, due_at=reader.next_due_at or now, reason="No new edition was published.")
+                SkippedDay(subscriber_id=reader.pk, due_at=reader.due_at, reason="No new edition was published.")
                 for reader in late
             ],
             ignore_conflicts=True,
         )
-        _advance(ready + late, now=now)
+        _advance([*ready, *late], now=now, hours={} if hours is None else hours)
     return report
 
 
@@ -73,18 +106,58 @@ def newest_sendable(now: dt.datetime) -> Edition | None:
     return Edition.objects.published().filter(date__gte=age_limit(now)).first()
 
 
-def _already_has(subscribers: list[Subscriber], edition: Edition | None) -> set[int]:
+def _already_has(reader_ids: Collection[int], edition: Edition | None) -> set[int]:
     if edition is None:
         return set()
-    rows = Delivery.objects.filter(edition=edition, subscriber__in=subscribers)
+    rows = Delivery.objects.filter(edition=edition, subscriber_id__in=reader_ids)
     return {pk for pk in rows.values_list("subscriber_id", flat=True) if pk is not None}
 
 
-def _advance(subscribers: list[Subscriber], *, now: dt.datetime) -> None:
-    """Move each reader to their next hour: one UPDATE for all who share a schedule."""
-    groups: dict[Schedule, list[int]] = defaultdict(list)
-    for reader in subscribers:
-        groups[reader.schedule()].append(reader.pk)
-    for schedule, ids in groups.items():
-        # Still due, so that a reader who changed the hour meanwhile keeps what they chose.
-        Subscriber.objects.due(now).filter(id__in=ids).update(next_due_at=next_due(schedule, after=now))
+def _insert(readers: Sequence[DueReader], edition: Edition) -> None:
+    """A queued delivery for each, whatever another planner does at this moment."""
+    if not readers:
+        return
+    source, given = _given(readers, [reader.due_at for reader in readers])
+    new_id = "REPLACE(GEN_RANDOM_UUID()::text, '-', '')" if _is_postgres() else "LOWER(HEX(RANDOMBLOB(16)))"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO digests_delivery (public_id, state, reason, attempt, claim_token, worker_deaths, provider,
+                    provider_message_id, paper_ids, reasons, edition_id, subscriber_id, due_at)
+                SELECT {new_id}, 'queued', '', 0, '', 0, '', '', '[]', '[]', %s, given.id, given.at
+                FROM {source} WHERE true ON CONFLICT DO NOTHING""",  # noqa: S608 - values travel as parameters
+            [edition.pk, *given],
+        )
+
+
+def _advance(readers: Sequence[DueReader], *, now: dt.datetime, hours: dict[Schedule, dt.datetime]) -> None:
+    """Move each reader to their next hour: those still due, so that who changed the hour meanwhile keeps it."""
+    if not readers:
+        return
+    for reader in readers:
+        if reader.schedule not in hours:
+            hours[reader.schedule] = next_due(reader.schedule, after=now)
+    source, given = _given(readers, [hours[reader.schedule] for reader in readers])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE subscriptions_subscriber AS reader SET next_due_at = given.at FROM {source}
+                WHERE reader.id = given.id AND reader.state = 'active' AND reader.next_due_at <= %s""",  # noqa: S608
+            [*given, _instant(now)],
+        )
+
+
+def _given(readers: Sequence[DueReader], instants: Sequence[dt.datetime]) -> tuple[str, list[Any]]:
+    """Readers with an instant each, as a table `given` (id, at) for FROM, and its parameters."""
+    ids = [reader.pk for reader in readers]
+    if _is_postgres():
+        return "UNNEST(%s::bigint[], %s::timestamptz[]) AS given (id, at)", [ids, list(instants)]
+    rows = json.dumps(list(zip(ids, map(_instant, instants), strict=True)))
+    pairs = "JSON_EXTRACT(value, '$[0]') AS id, JSON_EXTRACT(value, '$[1]') AS at"
+    return f"(SELECT {pairs} FROM JSON_EACH(%s)) AS given", [rows]  # noqa: S608
+
+
+def _instant(instant: dt.datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(instant)
+
+
+def _is_postgres() -> bool:
+    return connection.vendor == "postgresql"

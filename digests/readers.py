@@ -2,15 +2,15 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Max
 
-from digests.models import Delivery, Edition
+from digests.models import Delivery, Edition, counts_as_seen
 from papers.models import Paper, Topic
 from subscriptions.models import Subscriber, Subscription, Suppression
-from subscriptions.outgoing import SENT_STATES
 from subscriptions.schedule import Cadence, Schedule
 
 SEEN_DAYS = 14
@@ -42,23 +42,14 @@ class Recipient:
 def read_recipients(subscriber_ids: Collection[int], edition: Edition, *, now: dt.datetime) -> dict[int, Recipient]:
     """These readers, by id, as they stand before a digest recorded against `edition`."""
     since = look_back(edition, now=now)
-    columns = ("id", "public_id", "email", "address_hash", "state", "max_papers", "wants_replacements")
-    rows = Subscriber.objects.filter(id__in=subscriber_ids).values_list(*columns, "cadence", "hour", "zone", "weekday")
     found = {
         pk: Recipient(
+            **facts,
             id=pk,
-            public_id=public_id,
-            email=email,
-            address_hash=address_hash,
-            state=state,
-            max_papers=max_papers,
-            wants_replacements=wants_replacements,
             schedule=Schedule(cadence=Cadence(cadence), hour=hour, zone=zone, weekday=weekday),
             seen_since=since,
         )
-        # fmt: off
-        for pk, public_id, email, address_hash, state, max_papers, wants_replacements, cadence, hour, zone, weekday in rows
-        # fmt: on
+        for pk, cadence, hour, zone, weekday, facts in _read_subscribers(subscriber_ids)
     }
     _add_topics(found)
     _add_history(found, edition, since=since)
@@ -74,6 +65,13 @@ def read_suppressed(recipients: Iterable[Recipient]) -> set[str]:
 def look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
     """From when on a reader's digests count for the choice: no candidate is older than that."""
     return min(now, dt.datetime.combine(edition.date, dt.time(), tzinfo=dt.UTC)) - dt.timedelta(days=SEEN_DAYS)
+
+
+def _read_subscribers(ids: Collection[int]) -> Iterator[tuple[int, str, int, str, int, dict[str, Any]]]:
+    own = ("public_id", "email", "address_hash", "state", "max_papers", "wants_replacements")
+    schedule = ("id", "cadence", "hour", "zone", "weekday")
+    for row in Subscriber.objects.filter(id__in=ids).values_list(*schedule, *own):
+        yield *row[:5], dict(zip(own, row[5:], strict=True))
 
 
 def _add_topics(recipients: dict[int, Recipient]) -> None:
@@ -94,7 +92,7 @@ def _add_topics(recipients: dict[int, Recipient]) -> None:
 
 
 def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: dt.datetime) -> None:
-    sent = Delivery.objects.filter(state__in=SENT_STATES).exclude(edition=edition)
+    sent = Delivery.objects.filter(counts_as_seen()).exclude(edition=edition)
     recent = sent.filter(subscriber_id__in=list(recipients), due_at__gte=since)
     for subscriber_id, pk, paper_ids, date in recent.values_list("subscriber_id", "id", "paper_ids", "edition__date"):
         if subscriber_id not in recipients:

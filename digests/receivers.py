@@ -6,15 +6,17 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import receiver
 
+from digests.bouncing import keeps_bouncing
 from digests.delivering import bring_back_for, sendable_ids
 from digests.models import Choice, Delivery, EditionPaper
 from digests.planning import newest_sendable, plan_subscribers
 from digests.tasks import send_deliveries
 from papers.signals import papers_merged
-from subscriptions.models import Subscriber
+from subscriptions.models import Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.schedule import next_due
 from subscriptions.signals import mail_event_stored, subscriber_confirmed
+from subscriptions.suppression import suppress
 
 
 @receiver(papers_merged)
@@ -54,7 +56,20 @@ def on_confirmed(sender: Any, subscriber_id: int, now: dt.datetime, **kwargs: An
 
 @receiver(mail_event_stored)
 def on_mail_event(
-    sender: Any, outgoing_id: str, provider_message_id: str, state: OutgoingState, detail: str, **kwargs: Any
+    sender: Any,
+    outgoing_id: str,
+    provider_message_id: str,
+    state: OutgoingState,
+    detail: str,
+    address_hash: str,
+    is_soft_bounce: bool,
+    now: dt.datetime,
+    **kwargs: Any,
 ) -> Move:
     """A mail service spoke of a mail that is no notice: perhaps it is a delivery."""
-    return move(Delivery, outgoing_id=outgoing_id, provider_message_id=provider_message_id, state=state, detail=detail)
+    moved = move(Delivery, outgoing_id=outgoing_id, provider_message_id=provider_message_id, state=state, detail=detail)
+    if is_soft_bounce and address_hash and keeps_bouncing(address_hash):
+        suppress(
+            address_hash=address_hash, reason=SuppressionReason.SOFT_BOUNCE, now=now, note="3 of the last 5 came back"
+        )
+    return moved

@@ -4,16 +4,20 @@ import logging
 from collections.abc import Callable
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from digests.alerts import tell_about_sources
+from digests.breaker import trip_breakers
 from digests.delivering import send_deliveries as send
 from digests.editions import publish_due_editions
 from digests.models import Delivery
 from digests.planning import plan_due
+from digests.pruning import prune_deliveries
 from subscriptions.outgoing import due_ids, sweep
 
-BATCH = 50
+# A task costs about a millisecond, and each opens connections of its own: it is to have some work.
+BATCH = 500
 MOST_RINGS = 200
 BELL_SECONDS = 300
 
@@ -27,13 +31,20 @@ def send_deliveries(ids: list[int]) -> None:
 
 
 @shared_task
+def prune() -> None:
+    """Once a night: archive the deliveries that are too old to be kept one by one."""
+    prune_deliveries(now=timezone.now())
+
+
+@shared_task
 def tick() -> None:
-    """Once a minute: publish what is due, tell the owner about sources, plan who is due, end leases that
-    ran out, ring for what waits."""
+    """Once a minute: publish what is due, tell the owner about sources, stop what is taken badly, plan who is due, end
+    leases that ran out, ring for what waits."""
     now = timezone.now()
     steps: list[Callable[[], object]] = [
         lambda: publish_due_editions(now=now),
         lambda: tell_about_sources(now=now),
+        lambda: trip_breakers(now=now),
         lambda: plan_due(now=now),
         lambda: sweep(Delivery),
         ring,
@@ -48,7 +59,9 @@ def tick() -> None:
 
 def ring() -> None:
     """Tell the workers of every delivery that waits, a batch of ids a bell."""
-    ids = due_ids(Delivery, limit=BATCH * MOST_RINGS)
+    # No more than may leave before the next minute's bells: the others would only keep workers waiting.
+    most = min(BATCH * MOST_RINGS, 90 * settings.SEND_RATE or BATCH * MOST_RINGS)
+    ids = due_ids(Delivery, limit=most)
     for start in range(0, len(ids), BATCH):
         # Rung again every minute: bells that nobody heard by then need not be heard any more.
         send_deliveries.apply_async((ids[start : start + BATCH],), expires=BELL_SECONDS)

@@ -75,8 +75,16 @@ def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
     is up while it waits is told so (SoftTimeLimitExceeded), and nobody knows whether the message left.
 
     One message at a time: `send_messages([...])` stops at the first exception (Django 5.2, Anymail 15), and then
-    nobody could say what became of the rest.
+    nobody could say what became of the rest. Where no answer came, a service that knows a message again by its key is
+    asked once more, and only such a one.
     """
+    outcome = _hand_off_once(message, connection)
+    if isinstance(outcome, NoAnswer) and getattr(connection, "takes_idempotency_key", False):
+        return _hand_off_once(message, connection)
+    return outcome
+
+
+def _hand_off_once(message: EmailMessage, connection: BaseEmailBackend) -> Outcome:
     try:
         sent = connection.send_messages([message])
     except SoftTimeLimitExceeded:

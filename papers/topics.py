@@ -1,9 +1,40 @@
-"""Which topics a paper belongs to. Pure: takes plain values, returns slugs."""
+"""Which topics a paper belongs to. Pure: takes plain values, returns slugs.
+
+A pattern says what a word means; most words of most rules are decided without it, by looking among the words of the
+text, since a day has thousands of papers and a house may have a hundred topics.
+"""
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+
+# The letters that Python's patterns take for an ASCII letter of another case: dotted and dotless i, long s, Kelvin.
+_ODD_LETTERS = re.compile("[\u0130\u0131\u017f\u212a]")
+_WORD = re.compile(r"\w+")
+_SEPARATOR = re.compile(r"[\s-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """A word that takes a pattern to find: what the text must have for any chance, as whole words, as the beginning of
+    a line of its words, and just anywhere."""
+
+    pattern: re.Pattern[str]
+    words: frozenset[str] = frozenset()
+    beginning: str = ""
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _WordList:
+    """The words of a rule: those that are a plain word, those that are the beginning of one (as it stands on a line),
+    the others; and the patterns of all of them."""
+
+    plain: frozenset[str]
+    beginnings: tuple[str, ...]
+    phrases: tuple[_Phrase, ...]
+    patterns: tuple[re.Pattern[str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,36 +50,116 @@ class TopicRule:
     any_words: tuple[str, ...] = ()
     must_words: tuple[str, ...] = ()
     mute_words: tuple[str, ...] = ()
+    _lists: tuple[_WordList, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lists = tuple(map(_sorted_out, (self.any_words, self.must_words, self.mute_words)))
+        object.__setattr__(self, "_lists", lists)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text, and its words in lower case, as a set and each on one of the `lines`. `words` is None where lower case
+    would not tell what a pattern finds."""
+
+    raw: str
+    lowered: str = ""
+    words: frozenset[str] | None = None
+    lines: str = ""
 
 
 def match_topics(*, title: str, abstract: str, categories: Iterable[str], rules: Iterable[TopicRule]) -> list[str]:
     """The slugs of the rules this paper fits, in the order of the rules."""
     # The bar keeps a phrase from matching the title's last word and the abstract's first.
-    text = f"{title}\n|\n{abstract}"
+    text = _take_apart(f"{title}\n|\n{abstract}")
     held = frozenset(categories)
     return [rule.slug for rule in rules if _fits(rule, text, held)]
 
 
-def _fits(rule: TopicRule, text: str, categories: frozenset[str]) -> bool:
-    if not (rule.categories or rule.any_words or rule.must_words):
+def _fits(rule: TopicRule, text: _Text, categories: frozenset[str]) -> bool:
+    if rule.categories:
+        if rule.categories.isdisjoint(categories):
+            return False
+    elif not rule.any_words and not rule.must_words:
         return False
-    if rule.categories and not rule.categories & categories:
+    wanted, needed, muted = rule._lists
+    if rule.any_words and not _has_any(wanted, text):
         return False
-    if rule.any_words and not any(_occurs(word, text) for word in rule.any_words):
+    if rule.must_words and not _has_all(needed, text):
         return False
-    if not all(_occurs(word, text) for word in rule.must_words):
-        return False
-    return not any(_occurs(word, text) for word in rule.mute_words)
+    return not (rule.mute_words and _has_any(muted, text))
 
 
-def _occurs(word: str, text: str) -> bool:
-    return _pattern(word).search(text) is not None
+def _has_any(wanted: _WordList, text: _Text) -> bool:
+    if text.words is None:
+        return any(pattern.search(text.raw) for pattern in wanted.patterns)
+    if not wanted.plain.isdisjoint(text.words):
+        return True
+    for beginning in wanted.beginnings:
+        if beginning in text.lines:
+            return True
+    return any(_occurs(phrase, text) for phrase in wanted.phrases if phrase.words <= text.words)
 
 
-@lru_cache(maxsize=4096)
+def _has_all(wanted: _WordList, text: _Text) -> bool:
+    if text.words is None:
+        return all(pattern.search(text.raw) for pattern in wanted.patterns)
+    if not wanted.plain <= text.words or not all(beginning in text.lines for beginning in wanted.beginnings):
+        return False
+    return all(phrase.words <= text.words and _occurs(phrase, text) for phrase in wanted.phrases)
+
+
+def _occurs(phrase: _Phrase, text: _Text) -> bool:
+    if phrase.beginning not in text.lines or not all(part in text.lowered for part in phrase.within):
+        return False
+    return phrase.pattern.search(text.raw) is not None
+
+
+def _take_apart(raw: str) -> _Text:
+    if not raw.isascii() and _ODD_LETTERS.search(raw):
+        return _Text(raw)
+    lowered = raw.lower()
+    words = frozenset(_WORD.findall(lowered))
+    return _Text(raw, lowered, words, "\n" + "\n".join(words))
+
+
+@lru_cache(maxsize=1024)
+def _sorted_out(words: tuple[str, ...]) -> _WordList:
+    plain = [word for word in words if word.isascii() and _WORD.fullmatch(word)]
+    beginnings = [word for word in words if _is_beginning(word)]
+    others = [word for word in words if word not in plain and word not in beginnings]
+    return _WordList(
+        plain=frozenset(word.lower() for word in plain),
+        beginnings=tuple("\n" + word.removesuffix("*").lower() for word in beginnings),
+        phrases=tuple(map(_phrase, others)),
+        patterns=tuple(map(_pattern, words)),
+    )
+
+
+def _is_beginning(word: str) -> bool:
+    stem = word.removesuffix("*")
+    return stem != word and stem.isascii() and _WORD.fullmatch(stem) is not None
+
+
+def _phrase(word: str) -> _Phrase:
+    if not word.isascii():
+        return _Phrase(_pattern(word))
+    parts = _SEPARATOR.split(word.removesuffix("*").strip().lower())
+    # Before a star only the beginning of a word is named.
+    *whole, last = parts if word.endswith("*") else [*parts, ""]
+    has_beginning = _WORD.fullmatch(last) is not None
+    words = frozenset(part for part in whole if _WORD.fullmatch(part))
+    return _Phrase(
+        pattern=_pattern(word),
+        words=words,
+        beginning=f"\n{last}" if has_beginning else "",
+        within=tuple(part for part in parts if not _WORD.fullmatch(part)),
+    )
+
+
 def _pattern(word: str) -> re.Pattern[str]:
     # Whole words, any case; a space or hyphen in a phrase matches either, and a trailing * any ending.
     stem = word.removesuffix("*")
-    body = r"[\s-]+".join(re.escape(part) for part in re.split(r"[\s-]+", stem.strip()))
+    body = r"[\s-]+".join(re.escape(part) for part in _SEPARATOR.split(stem.strip()))
     end = "" if word.endswith("*") else r"(?!\w)"
     return re.compile(rf"(?<!\w){body}{end}", re.IGNORECASE)

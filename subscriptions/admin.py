@@ -198,4 +198,4 @@ class NoticeAdmin(ReadOnlyAdmin):
 @admin.register(MailEvent)
 class MailEventAdmin(ReadOnlyAdmin):
     list_display = ["received_at", "provider", "kind", "detail", "applied_at", "error"]
-    list_filter = ["provider", "kind"]
+    list_filter = ["provider", "kind", "is_block"]

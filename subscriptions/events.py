@@ -11,10 +11,12 @@ from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from billiard.exceptions import SoftTimeLimitExceeded
+from django.urls import reverse
 
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
-from subscriptions.models import MailEvent, Notice, Subscriber, SuppressionReason
+from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
+from subscriptions.owner import tell_owner
 from subscriptions.signals import mail_event_stored
 from subscriptions.signup import unsubscribe
 from subscriptions.suppression import suppress
@@ -32,6 +34,7 @@ _STATE_FOR = {
     EventType.FAILED: OutgoingState.FAILED,
 }
 
+_BLOCKS = {RejectReason.SPAM, RejectReason.BLOCKED}
 _BATCH = 500
 # A webhook may overtake the answer to the hand-off it speaks of; it waits this long for that to be recorded.
 _PATIENCE = dt.timedelta(hours=1)
@@ -52,6 +55,8 @@ def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
             "provider_message_id": str(event.message_id or "")[:255],
             "address_hash": address_hash,
             "is_hard_bounce": _is_hard_bounce(event),
+            "is_soft_bounce": _is_soft_bounce(event),
+            "is_block": event.reject_reason in _BLOCKS,
             "detail": _detail(event),
             "happened_at": event.timestamp,
         },
@@ -83,13 +88,21 @@ def _apply(event: MailEvent, *, now: dt.datetime) -> Move:
         suppress(address_hash=event.address_hash, reason=reason, now=now, note=f"told by {event.provider}")
     if event.kind == EventType.UNSUBSCRIBED:
         return _unsubscribe(event, now=now)
+    if event.is_block:
+        _tell_blocked(event)
     mail = {"outgoing_id": event.outgoing_id, "provider_message_id": event.provider_message_id}
     state = _STATE_FOR[event.kind]
     moved = move(Notice, **mail, state=state, detail=event.detail)
     if moved is not Move.NO_SUCH_MAIL:
         return moved
     answers: list[tuple[Any, Any]] = mail_event_stored.send(
-        sender=MailEvent, **mail, state=state, detail=event.detail, now=now
+        sender=MailEvent,
+        **mail,
+        state=state,
+        detail=event.detail,
+        address_hash=event.address_hash,
+        is_soft_bounce=event.is_soft_bounce,
+        now=now,
     )
     for _, answer in answers:
         if isinstance(answer, Move) and answer is not Move.NO_SUCH_MAIL:
@@ -127,6 +140,23 @@ def _is_hard_bounce(event: AnymailTrackingEvent) -> bool:
     if isinstance(raw, dict) and raw.get("Type") == "SoftBounce":
         return False
     return not re.match(r"\s*(smtp;)?\s*4\d\d\b", str(event.mta_response or ""))
+
+
+def _is_soft_bounce(event: AnymailTrackingEvent) -> bool:
+    """Whether it came back for a reason that may pass: a full mailbox, a server that is down."""
+    is_bounce = event.event_type == EventType.BOUNCED and event.reject_reason not in _BLOCKS
+    return is_bounce and not _is_hard_bounce(event)
+
+
+def _tell_blocked(event: MailEvent) -> None:
+    """Our fault, not the reader's: nobody is suppressed, and the owner is told, once a day and service."""
+    details = {
+        "provider": event.provider,
+        "detail": event.detail or event.kind,
+        "admin_path": f"{reverse('admin:subscriptions_mailevent_changelist')}?is_block__exact=1",
+    }
+    key = f"mail-blocked-{event.provider}-{event.received_at:%Y-%m-%d}"
+    tell_owner(key=key, kind=NoticeKind.MAIL_BLOCKED, details=details)
 
 
 def _detail(event: AnymailTrackingEvent) -> str:

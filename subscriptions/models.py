@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from papers.models import Topic
-from subscriptions.outgoing import Outgoing, new_public_id
+from subscriptions.outgoing import Outgoing, indexes_of, new_public_id
 from subscriptions.schedule import Cadence, Schedule
 
 DEFAULT_PAPERS = 10
@@ -113,6 +113,7 @@ class ConsentEvent(models.Model):
 
 class SuppressionReason(models.TextChoices):
     HARD_BOUNCE = "hard_bounce", "The address bounced"
+    SOFT_BOUNCE = "soft_bounce", "The address bounced again and again"
     COMPLAINT = "complaint", "Marked our mail as spam"
     MANUAL = "manual", "Put here by the owner"
     ERASED = "erased", "Asked to be erased"
@@ -136,10 +137,20 @@ class NoticeKind(models.TextChoices):
     SOURCE_STALLED = "source_stalled", "To the owner: a source has stalled"
     SOURCE_BACK = "source_back", "To the owner: a source is back"
     DAYS_MISSING = "days_missing", "To the owner: days went missing"
+    SENDING_PAUSED = "sending_paused", "To the owner: an edition was paused"
+    MAIL_BLOCKED = "mail_blocked", "To the owner: our mail is being blocked"
 
 
 # Mails to whoever runs the installation: they have no subscriber.
-OWNER_KINDS = frozenset({NoticeKind.SOURCE_STALLED, NoticeKind.SOURCE_BACK, NoticeKind.DAYS_MISSING})
+OWNER_KINDS = frozenset(
+    {
+        NoticeKind.SOURCE_STALLED,
+        NoticeKind.SOURCE_BACK,
+        NoticeKind.DAYS_MISSING,
+        NoticeKind.SENDING_PAUSED,
+        NoticeKind.MAIL_BLOCKED,
+    }
+)
 
 
 class Notice(Outgoing):
@@ -152,8 +163,14 @@ class Notice(Outgoing):
     details = models.JSONField(default=dict, blank=True, help_text="What its words are made of.")
 
     class Meta:
-        indexes = [models.Index(fields=["address_hash", "kind", "created_at"], name="notice_cooldown")]
-        constraints = [models.UniqueConstraint(fields=["key"], condition=~Q(key=""), name="notice_told_once")]
+        indexes = [
+            *indexes_of("notice"),
+            models.Index(fields=["address_hash", "kind", "created_at"], name="notice_cooldown"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="notice_public_id"),
+            models.UniqueConstraint(fields=["key"], condition=~Q(key=""), name="notice_told_once"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.public_id[:8]}"
@@ -169,6 +186,8 @@ class MailEvent(models.Model):
     provider_message_id = models.CharField(max_length=255, blank=True)
     address_hash = models.CharField(max_length=64, blank=True)
     is_hard_bounce = models.BooleanField(default=False)
+    is_soft_bounce = models.BooleanField(default=False)
+    is_block = models.BooleanField(default=False, help_text="Turned away for what it is or whom it is from.")
     detail = models.TextField(blank=True)
     happened_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField(db_default=Now())
@@ -177,6 +196,31 @@ class MailEvent(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["provider", "event_id"], name="mail_event_once")]
+        indexes = [models.Index(fields=["outgoing_id"], condition=~Q(outgoing_id=""), name="mail_event_of")]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.kind}"
+
+
+class WarmupDay(models.Model):
+    """How much of a day's cap is used up while a new sender's good name is still growing."""
+
+    provider = models.CharField(max_length=40)
+    date = models.DateField()
+    taken = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "date"], name="warmup_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} on {self.date:%Y-%m-%d}: {self.taken}"
+
+
+class Heartbeat(models.Model):
+    """When work of a kind was last really done: written by the tasks themselves, read by health checks."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -87,18 +87,22 @@ def new_public_id() -> str:
 
 
 class Outgoing(models.Model):
-    """One mail to one address, with its state and the dates of each step."""
+    """One mail to one address, with its state and the dates of each step.
 
-    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
-    state = models.CharField(max_length=12, choices=OutgoingState, default=OutgoingState.QUEUED, db_index=True)
+    Each mail changes its state at least three times, and each index that knows of it is written as often: there are as
+    few as the questions need. `indexes_of` makes those that every kind of mail has.
+    """
+
+    public_id = models.CharField(max_length=32, default=new_public_id, editable=False)
+    state = models.CharField(max_length=12, choices=OutgoingState, default=OutgoingState.QUEUED)
     reason = models.TextField(blank=True, help_text="Why it was skipped, failed, put back, or is unknown.")
     attempt = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
-    claim_token = models.CharField(max_length=32, blank=True, db_index=True)
+    claim_token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     worker_deaths = models.PositiveSmallIntegerField(default=0)
     provider = models.CharField(max_length=40, blank=True)
-    provider_message_id = models.CharField(max_length=255, blank=True, db_index=True)
+    provider_message_id = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     begun_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True, help_text="When the outcome was recorded.")
@@ -110,12 +114,23 @@ class Outgoing(models.Model):
 Mail = TypeVar("Mail", bound=Outgoing)
 
 
+def indexes_of(name: str) -> list[models.Index]:
+    """What waits, what is in hand, and what a mail service knows by an id of its own: each index holds those alone."""
+    return [
+        models.Index(fields=["id"], condition=Q(state="queued"), name=f"{name}_queued"),
+        models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name=f"{name}_in_hand"),
+        models.Index(fields=["provider_message_id"], condition=~Q(provider_message_id=""), name=f"{name}_known_as"),
+    ]
+
+
 def claim(model: type[Mail], ids: Iterable[int], *, lease: dt.timedelta = LEASE) -> list[Mail]:
     """Take those of `ids` that are queued and due, for as long as `lease`. Returns the rows taken, in id order."""
     token = secrets.token_hex(16)
-    waiting = model._default_manager.filter(pk__in=list(ids), state=OutgoingState.QUEUED).filter(_due())
+    wanted = list(ids)
+    waiting = model._default_manager.filter(pk__in=wanted, state=OutgoingState.QUEUED).filter(_due())
     waiting.update(state=OutgoingState.CLAIMED, claim_token=token, lease_until=Now() + lease)
-    return list(model._default_manager.filter(claim_token=token, state=OutgoingState.CLAIMED).order_by("pk"))
+    taken = model._default_manager.filter(pk__in=wanted, claim_token=token, state=OutgoingState.CLAIMED)
+    return list(taken.order_by("pk"))
 
 
 def claim_apart(model: type[Mail], ids: Iterable[int], *, lease: dt.timedelta = LEASE) -> Iterator[list[Mail]]:
@@ -193,6 +208,31 @@ def bring_back(skipped: models.QuerySet[Any]) -> int:
     """Put those of these mails that were skipped into the queue again: what stood against them is over."""
     return skipped.filter(state=OutgoingState.SKIPPED).update(
         state=OutgoingState.QUEUED, reason="", not_before=None, settled_at=None
+    )
+
+
+def send_again(mails: models.QuerySet[Any], **values: Any) -> int:
+    """The owner's word that those of these mails that failed, or are unknown, go out once more. Safe to press twice.
+
+    `values` are written with it. A late answer to the attempt before changes nothing any more.
+    """
+    return mails.filter(state__in=[OutgoingState.FAILED, OutgoingState.UNKNOWN]).update(
+        state=OutgoingState.QUEUED,
+        reason="To be sent again: the owner said so.",
+        attempt=0,
+        worker_deaths=0,
+        not_before=None,
+        claim_token="",
+        lease_until=None,
+        settled_at=None,
+        **values,
+    )
+
+
+def take_as_sent(mails: models.QuerySet[Any]) -> int:
+    """The owner's word that those of these mails that are unknown did leave. Safe to press twice."""
+    return mails.filter(state=OutgoingState.UNKNOWN).update(
+        state=OutgoingState.ACCEPTED, reason="The owner took it as sent.", claim_token="", lease_until=None
     )
 
 

@@ -20,11 +20,13 @@ from django.core.mail import EmailMessage
 from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 from django.db import connection as database
 
-from mailer.handoff import Outcome
+from mailer.handoff import Outcome, TryLater
 from mailer.lines import Lines, mail_provider, open_lines
 from subscriptions import journal
 from subscriptions.journal import Claimed
 from subscriptions.outgoing import Outgoing, OutgoingState
+from subscriptions.pace import Pace
+from subscriptions.stopping import is_stopping
 
 LOOK_AGAIN = dt.timedelta(minutes=5)
 # A task ends within minutes, well before its lease: what a slow mail service leaves undone waits for the next bell.
@@ -37,6 +39,9 @@ JOURNAL_AGAIN_AFTER = (0.2, 1.0, 5.0)
 LAST_WORDS_SECONDS = 10.0
 # With some answers there, how long to wait for more of them to share a commit with.
 GATHER_SECONDS = 0.002
+# A batch waits so long for leave to send; what must wait longer is put back.
+LONGEST_WAIT = 20.0
+SHORT_SLEEP = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +92,7 @@ class Batch(Generic[Row]):
 
     work: Work[Row]
     lines: Lines
+    pace: Pace
     deadline: float
     states: list[OutgoingState | None] = field(default_factory=list)
     _flying: dict[int, Row] = field(default_factory=dict)
@@ -96,6 +102,8 @@ class Batch(Generic[Row]):
     # The rows not made yet, and the one that is being made.
     _waiting: deque[Row] = field(default_factory=deque)
     _making: Row | None = None
+    # Ready, and told to wait because of their domain.
+    _held: list[Made[Row]] = field(default_factory=list)
 
     def send(self, rows: Sequence[Row]) -> None:
         """Send the mails of these claimed rows. Raises nothing that is about one of them alone."""
@@ -103,14 +111,14 @@ class Batch(Generic[Row]):
         mails = self._mails(rows)
         is_more = True
         while True:
-            while is_more and len(self._ready) < max(1, len(self._flying) + self.lines.free):
+            while is_more and self._wants_more():
                 made = next(mails, None)
                 is_more = made is not None
                 if isinstance(made, Unmade):
                     self._decided.append(made)
                 elif made is not None:
                     self._ready.append(made)
-            if not (self._ready or self._flying or self._answers or self._decided):
+            if not (self._ready or self._held or self._flying or self._answers or self._decided):
                 return
             if self._is_over() and not self._flying:
                 self._give_back_rest()
@@ -129,9 +137,12 @@ class Batch(Generic[Row]):
             # It keeps its claim: when its lease ends, the sweep counts this against it, so that a mail that takes for
             # ever to make cannot keep workers busy for ever.
             self.states.append(None)
-        self._give_back([mail.row for mail in self._ready] + list(self._waiting), "The worker's time was up.")
-        self._ready.clear()
-        self._waiting.clear()
+        self._give_back(self._rest(), "The worker's time was up.")
+
+    def _wants_more(self) -> bool:
+        """Enough to fill every line, and as much again while they are busy; no more in hand than a handful."""
+        wanted = max(1, self.lines.in_flight + self.lines.free)
+        return len(self._ready) < wanted and len(self._held) < HANDFUL
 
     def _mails(self, rows: Sequence[Row]) -> Iterator[Made[Row] | Unmade[Row]]:
         made = self.work.make(rows)
@@ -141,19 +152,57 @@ class Batch(Generic[Row]):
             self._making = None
             yield mail
 
+    def _pick(self, count: int) -> list[Made[Row]]:
+        """The next mails that may leave now, at most so many. Those whose domain must wait let others pass."""
+        free = [mail for mail in self._held if not self.pace.wait_seconds([_address(mail)])]
+        if free:
+            self._ready.extendleft(reversed(free))
+            self._held = [mail for mail in self._held if mail not in free]
+        picked: list[Made[Row]] = []
+        while len(picked) < count and self._ready:
+            tried = [self._ready.popleft() for _ in range(min(count - len(picked), len(self._ready)))]
+            answers = self.pace.allow([_address(mail) for mail in tried])
+            picked += [mail for mail, may_leave in zip(tried, answers, strict=True) if may_leave]
+            told_to_wait = [mail for mail, may_leave in zip(tried, answers, strict=True) if not may_leave]
+            if self.pace.is_shut:
+                self._ready.extendleft(reversed(told_to_wait))
+                break
+            self._held += told_to_wait
+        return picked
+
     def _is_over(self) -> bool:
-        return time.monotonic() > self.deadline or (not self.lines.free and not self.lines.in_flight)
+        return time.monotonic() > self.deadline or is_stopping() or (not self.lines.free and not self.lines.in_flight)
 
     def _take_step(self) -> None:
         free = 0 if self._is_over() else self.lines.free
-        mails = [self._ready.popleft() for _ in range(min(free, len(self._ready)))]
+        mails = self._pick(free)
         begun = self._journal(mails) if mails or self._answers or self._decided else set()
         for mail in mails:
             if mail.row.pk in begun:
                 self._flying[mail.row.pk] = mail.row
                 self.lines.submit(mail.row.pk, mail.message)
-        if self._flying and not (self._ready and self.lines.free):
-            self._hear(1.0)
+        if self._flying:
+            # With mails that wait for leave rather than for a line, not for long.
+            self._hear(SHORT_SLEEP if self._ready and self.lines.free else 1.0)
+        elif free and not mails and (self._ready or self._held):
+            self._wait_for_pace()
+
+    def _wait_for_pace(self) -> None:
+        """Nothing may leave and nothing is on its way: wait a moment, or give all back where it takes longer."""
+        seconds = self.pace.wait_seconds([_address(mail) for mail in (*self._ready, *self._held)])
+        if seconds <= LONGEST_WAIT:
+            time.sleep(min(max(seconds, 0.001), SHORT_SLEEP))
+        else:
+            reason = "Mail may not leave any faster for now."
+            self._give_back(self._rest(), reason, after=dt.timedelta(seconds=seconds))
+
+    def _rest(self) -> list[Row]:
+        """The rows whose mails did not leave; they are this batch's no more."""
+        rows = [mail.row for mail in (*self._ready, *self._held)] + list(self._waiting)
+        self._ready.clear()
+        self._held.clear()
+        self._waiting.clear()
+        return rows
 
     def _hear(self, seconds: float) -> None:
         """Wait for answers; where there are some, a moment longer for more, so that a commit serves many."""
@@ -163,6 +212,9 @@ class Batch(Generic[Row]):
             while len(self._flying) > 2 * len(heard) and (left := until - time.monotonic()) > 0:
                 heard += self.lines.poll(left)
         self._answers += [(self._flying.pop(pk), outcome) for pk, outcome in heard]
+        for _, outcome in heard:
+            if isinstance(outcome, TryLater) and outcome.wait_seconds:
+                self.pace.shut(outcome.wait_seconds)
 
     def _journal(self, mails: list[Made[Row]]) -> set[int]:
         """Record what is known and begin these, in one commit; the ids of those begun."""
@@ -200,13 +252,12 @@ class Batch(Generic[Row]):
     def _give_back_rest(self) -> None:
         """The lines are gone, or the batch took too long: what is left waits for the next bell."""
         self._journal([])
-        rows = [mail.row for mail in self._ready] + list(self._waiting)
-        self._ready.clear()
-        self._waiting.clear()
-        if self.lines.free:
-            self._give_back(rows, "The batch took too long.")
+        if is_stopping():
+            self._give_back(self._rest(), "The worker was told to end.")
+        elif self.lines.free:
+            self._give_back(self._rest(), "The batch took too long.")
         else:
-            self._give_back(rows, "The connections to the mail service broke.", after=LOOK_AGAIN)
+            self._give_back(self._rest(), "The connections to the mail service broke.", after=LOOK_AGAIN)
 
     def _give_back(self, rows: list[Row], reason: str, *, after: dt.timedelta = dt.timedelta(0)) -> None:
         put_back = patiently(lambda again: journal.put_back_rows(self.work.model, rows, reason, after=after))
@@ -239,20 +290,24 @@ def send_claimed(work: Work[Row], ids: Iterable[int]) -> list[OutgoingState | No
                     reason = f"The mail service could not be reached: {error.__class__.__name__}."
                     put_back = journal.put_back_rows(work.model, rows, reason, after=LOOK_AGAIN)
                     return states + [OutgoingState.QUEUED if row.pk in put_back else None for row in rows]
-            batch = Batch(work, lines, deadline, states)
+            batch = Batch(work, lines, Pace(lines.provider), deadline, states)
             try:
                 batch.send(rows)
             except SoftTimeLimitExceeded:
                 logger.warning("the worker's time was up")
                 batch.finish()
                 return states
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or is_stopping():
                 return states
     finally:
         if lines is not None:
             with contextlib.suppress(OSError):
                 lines.close()
     return states
+
+
+def _address(mail: Made[Row]) -> str:
+    return str(mail.message.to[0])
 
 
 Answer = TypeVar("Answer")

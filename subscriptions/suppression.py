@@ -8,7 +8,8 @@ from subscriptions.models import Suppression, SuppressionReason
 
 # A mailbox that did not exist may exist again: one confirmation may find out.
 BOUNCE_MAY_CONFIRM_AFTER = dt.timedelta(days=30)
-_LIFTED_BY_OPT_IN = (SuppressionReason.ERASED, SuppressionReason.HARD_BOUNCE)
+_BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
+_LIFTED_BY_OPT_IN = (SuppressionReason.ERASED, *_BOUNCES)
 
 
 def suppress(*, address_hash: str, reason: SuppressionReason, now: dt.datetime, note: str = "") -> bool:
@@ -38,8 +39,7 @@ def not_suppressed(path: str = "") -> Q:
 def may_confirm(now: dt.datetime) -> Q:
     """The condition «a confirmation may go to this row's address»: weaker, since the person asked for it just now."""
     blocking = Suppression.objects.filter(address_hash=OuterRef("address_hash")).exclude(
-        Q(reason=SuppressionReason.ERASED)
-        | Q(reason=SuppressionReason.HARD_BOUNCE, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)
+        Q(reason=SuppressionReason.ERASED) | Q(reason__in=_BOUNCES, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)
     )
     return ~Q(Exists(blocking))
 

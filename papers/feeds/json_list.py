@@ -9,6 +9,9 @@ from papers.entries import FeedRefusedError, Problem
 
 MAX_ITEMS = 20_000
 
+# A number of a million digits takes Python minutes; none that counts something has a hundred.
+_DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) <= 100 else float(digits))
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _BETWEEN = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
 
 
@@ -32,7 +35,7 @@ def parse_json_object(body: bytes, *, list_name: str) -> JsonDocument:
         message = f"The document is {_kind_of(text)}, not a JSON object."
         raise FeedRefusedError(message)
     try:
-        whole = json.loads(text)
+        whole = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return _read_broken_object(text, list_name)
     items = whole.pop(list_name, None)
@@ -74,7 +77,7 @@ def _read_broken_object(text: str, list_name: str) -> JsonDocument:
         raise FeedRefusedError("The document is a JSON object that is cut off or broken before its list begins.")
     items, problems = _read_items(text, start.end())
     try:
-        head = json.loads(text[: start.start()].rstrip(", \t\r\n") + "}")
+        head = _DECODER.decode(text[: start.start()].rstrip(", \t\r\n") + "}")
     except (ValueError, RecursionError):
         head = {}
     behind = Problem(item="the document", reason="is cut off or broken behind its list")
@@ -86,33 +89,56 @@ def _beyond_limit() -> Problem:
 
 
 def _read_items(text: str, position: int) -> tuple[list[Any], tuple[Problem, ...]]:
-    decoder, items = json.JSONDecoder(), list[Any]()
+    items, problems = list[Any](), list[Problem]()
     while True:
         between = _BETWEEN.match(text, position)
         position = between.end() if between else position
         if text[position : position + 1] == "]":
-            return items, ()
-        if len(items) == MAX_ITEMS:
-            return items, (_beyond_limit(),)
+            return items, tuple(problems)
+        if len(items) + len(problems) == MAX_ITEMS:
+            return items, (*problems, _beyond_limit())
         try:
-            item, position = decoder.raw_decode(text, position)
+            item, position = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            return items, (_rest(text, position, len(items) + 1, error),)
-        items.append(item)
+            end = _end_of_item(text, position)
+            problems.append(_bad_item(text, position, len(items) + len(problems) + 1, error, is_last=end is None))
+            if end is None:
+                return items, tuple(problems)
+            position = end
+        else:
+            items.append(item)
 
 
-def _rest(text: str, position: int, number: int, error: Exception) -> Problem:
-    is_cut = position >= len(text) or _is_cut(text, error)
-    what = (
-        "is cut off: the document ends within it" if is_cut else f"and all after it could not be read: {_reason(error)}"
-    )
-    return Problem(item=f"item {number}", reason=what, excerpt=text[position : position + 200])
+def _end_of_item(text: str, position: int) -> int | None:
+    """Where an item that cannot be read ends, by its brackets; None where it has none, or does not close."""
+    if text[position : position + 1] not in {"{", "["}:
+        return None
+    depth = 0
+    for token in _TOKEN.finditer(text, position):
+        if token[0] in {"{", "["}:
+            depth += 1
+        elif token[0] in {"}", "]"}:
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    return None
+
+
+def _bad_item(text: str, position: int, number: int, error: Exception, *, is_last: bool) -> Problem:
+    if is_last and (position >= len(text) or _is_cut(text, error)):
+        reason = "is cut off: the document ends within it"
+    else:
+        reason = f"{'and all after it ' if is_last else ''}could not be read: {_reason(error)}"
+    return Problem(item=f"item {number}", reason=reason, excerpt=text[position : position + 200])
 
 
 def _is_cut(text: str, error: Exception) -> bool:
-    return isinstance(error, json.JSONDecodeError) and (
-        "Unterminated string" in error.msg or error.pos >= len(text.rstrip()) - 1
-    )
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    rest = text[error.pos :].rstrip()
+    is_half_word = any(word.startswith(rest) for word in ("true", "false", "null"))
+    is_half_escape = "escape" in error.msg and len(rest) < 6  # of \u00e9
+    return "Unterminated string" in error.msg or len(rest) <= 1 or is_half_word or is_half_escape
 
 
 def _reason(error: Exception) -> str:
@@ -121,7 +147,7 @@ def _reason(error: Exception) -> str:
 
 def _own_words(text: str) -> str:
     try:
-        found = json.loads(text)
+        found = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return ""
     return _words_of(found)

@@ -85,6 +85,8 @@ def _read_records(pieces: Pieces) -> tuple[list[Record], list[Problem]]:
 
 
 def _read_singly(pieces: Pieces) -> tuple[list[Record], list[Problem]]:
+    if not pieces.entries:
+        raise FeedRefusedError("The document is broken XML, and holds no record.")
     records, problems = list[Record](), list[Problem]()
     for number, piece in enumerate(pieces.entries, start=1):
         try:
@@ -93,8 +95,6 @@ def _read_singly(pieces: Pieces) -> tuple[list[Record], list[Problem]]:
             problems.append(Problem(item=f"record {number}", reason="is broken XML", excerpt=piece[:200]))
             continue
         records += [_read_record(found) for found in _records_in(document)]
-    if not pieces.entries:
-        problems.append(Problem(item="the document", reason="is broken XML", excerpt=pieces.text[:200]))
     return records, problems
 
 

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 import feedparser
 
-from papers.entries import Problem
+from papers.entries import FeedRefusedError, Problem
 from papers.feeds.decoding import decode_xml
 from papers.feeds.pieces import Pieces, cut_into_pieces
 from papers.feeds.quick import read_quickly
@@ -26,6 +26,9 @@ QUICK_IS_ON = True
 # Broken documents are read entry by entry, by a parser that takes nine seconds for the worst megabyte.
 MAX_BROKEN_ENTRIES = 2_000
 MAX_BROKEN_SIZE = 2_000_000
+# XHTML in a feed is some twenty levels deep; twenty thousand entries of twenty elements are the largest feed we read.
+MAX_DEPTH = 200
+MAX_ELEMENTS = 600_000
 
 _ROOTS = frozenset({"rss", "feed", "rdf"})
 
@@ -57,9 +60,26 @@ def parse_document(*, body: bytes, content_type: str = "") -> Document:
 
 
 def _is_well_formed(text: str) -> bool:
-    # Asked beforehand, since feedparser would go over all of a broken document a second time, slowly.
+    """Whether feedparser will go over the document only once: a broken one it reads again, slowly.
+
+    Raises FeedRefusedError for one that is made to keep it busy.
+    """
+    depth = elements = 0
+
+    def begin(name: str, attributes: object) -> None:
+        nonlocal depth, elements
+        depth, elements = depth + 1, elements + 1
+        if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
+            raise FeedRefusedError("The document is nested too deeply, or has far too many elements, for a feed.")
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate(encoding="utf-8", namespace_separator=" ")
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
     try:
-        expat.ParserCreate(encoding="utf-8", namespace_separator=" ").Parse(text.encode("utf-8", "replace"), True)
+        parser.Parse(text.encode("utf-8", "replace"), True)
     except expat.ExpatError:
         return False
     return True

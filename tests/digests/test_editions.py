@@ -375,3 +375,65 @@ def test_the_front_page_shows_the_newest_edition_that_was_shown():
     newest = make_edition([make_paper()], date=TODAY - dt.timedelta(days=1), state=EditionState.PAUSED)
     make_edition([make_paper()], state=EditionState.DRAFT)
     assert latest_shown(NOW) == newest
+
+
+# --- new versions of older papers -------------------------------------------------------------------------------------
+
+
+def replaced(source: Source, *, days_ago: int = 0) -> Paper:
+    """A paper of long ago that was announced in a new version."""
+    paper = make_paper(announced_date=TODAY - dt.timedelta(days=400), first_seen_at=CUTOFF - dt.timedelta(days=400))
+    date = TODAY - dt.timedelta(days=days_ago)
+    Announcement.objects.create(paper=paper, source=source, date=date, kind="replacement", seen_at=CUTOFF - MINUTE)
+    return paper
+
+
+def test_new_versions_come_in_marked_and_nobody_sees_them_by_default(source: Source):
+    new, old = paper_seen(source), replaced(source)
+    assert grown() == {new.pk, old.pk}
+    edition = Edition.objects.get()
+    assert set(edition.entries.filter(is_replacement=True).values_list("paper_id", flat=True)) == {old.pk}
+    assert [entry.paper_id for entry in EditionPaper.objects.shown()] == [new.pk]
+
+
+def test_new_versions_alone_make_no_edition(source: Source):
+    replaced(source)
+    assert grown() == set()
+    assert not Edition.objects.exists()
+
+
+def test_a_paper_new_and_replaced_in_one_week_is_new(source: Source):
+    paper = paper_seen(source)
+    date = TODAY - dt.timedelta(days=1)
+    Announcement.objects.create(paper=paper, source=source, date=date, kind="replacement", seen_at=CUTOFF - MINUTE)
+    assert grown() == {paper.pk}
+    assert not EditionPaper.objects.get().is_replacement
+
+
+def test_a_new_version_that_came_before_its_announcement_as_new_is_unmarked(source: Source):
+    other, paper = paper_seen(source), replaced(source)
+    grown()
+    Announcement.objects.create(paper=paper, source=make_source(), date=TODAY, kind="new", seen_at=CUTOFF - MINUTE)
+    grown()
+    assert set(EditionPaper.objects.shown().values_list("paper_id", flat=True)) == {other.pk, paper.pk}
+
+
+def test_a_paper_shown_as_new_may_come_again_in_a_new_version_but_only_once_a_week(source: Source):
+    paper = make_paper(announced_date=TODAY - dt.timedelta(days=3))
+    make_edition([paper], date=TODAY - dt.timedelta(days=3))
+    Announcement.objects.create(paper=paper, source=source, date=TODAY, kind="replacement", seen_at=CUTOFF - MINUTE)
+    new = paper_seen(source)
+    assert grown() == {new.pk, paper.pk}
+    publish(Edition.objects.get(date=TODAY), now=NOW)
+    assert papers_of(Edition.objects.get(date=TODAY)) == {new.pk, paper.pk}
+    later = paper_seen(source, CUTOFF + MINUTE)
+    assert grown(TOMORROW) == {later.pk}
+
+
+def test_a_withdrawn_paper_leaves_a_draft_but_not_what_a_curator_touched(source: Source):
+    plain, picked, other = paper_seen(source), paper_seen(source), paper_seen(source)
+    grown()
+    EditionPaper.objects.filter(paper=picked).update(choice=Choice.PICK)
+    Paper.objects.filter(pk__in=[plain.pk, picked.pk]).update(withdrawn_at=CUTOFF - MINUTE)
+    assert grown() == {picked.pk, other.pk}
+    assert [entry.paper_id for entry in EditionPaper.objects.shown()] == [other.pk]

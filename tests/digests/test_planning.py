@@ -203,7 +203,7 @@ def newest_per_reader(readers: list[Subscriber]) -> dict[int, int]:
 def test_a_crash_between_chunks_leaves_the_rest_due(edition: Edition, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(planning, "CHUNK", 2)
     readers = [make_subscriber() for _ in range(5)]
-    real, calls = plan_subscribers, []
+    real, calls = planning.plan_readers, []
 
     def dies_at_the_second(*args: Any, **kwargs: Any) -> PlanReport:
         calls.append(args)
@@ -211,13 +211,13 @@ def test_a_crash_between_chunks_leaves_the_rest_due(edition: Edition, monkeypatc
             raise KeyboardInterrupt
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(planning, "plan_subscribers", dies_at_the_second)
+    monkeypatch.setattr(planning, "plan_readers", dies_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         plan_due(now=NOW)
     assert Delivery.objects.count() == 2
     assert Subscriber.objects.due(NOW).count() == 3
 
-    monkeypatch.setattr(planning, "plan_subscribers", real)
+    monkeypatch.setattr(planning, "plan_readers", real)
     assert plan_due(now=NOW) == PlanReport(planned=3)
     assert set(Delivery.objects.values_list("subscriber_id", flat=True)) == {reader.pk for reader in readers}
 

@@ -1,6 +1,7 @@
 """Who gets which papers, and whether the reason given is true."""
 
 import datetime as dt
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given
@@ -160,3 +161,15 @@ def test_the_order_in_which_papers_come_in_does_not_matter(papers: list[Candidat
 def test_trending_is_by_votes_first(papers: list[Candidate]):
     votes = [candidate.upvotes or 0 for candidate in sorted(papers, key=trend_order)]
     assert votes == sorted(votes, reverse=True)
+
+
+def test_new_versions_are_for_those_who_asked_for_them_unless_picked():
+    papers = [
+        replace(paper(1, topics=("nlp",)), is_replacement=True),
+        paper(2, topics=("nlp",)),
+        replace(paper(3, pick=0), is_replacement=True),
+    ]
+    assert ids(select_digest(papers, Reader(topics=("nlp",)))) == [3, 2]
+    assert set(ids(select_digest(papers, Reader(topics=("nlp",), wants_replacements=True)))) == {1, 2, 3}
+    had = Reader(topics=("nlp",), wants_replacements=True, seen_paper_ids=frozenset({1}))
+    assert 1 not in ids(select_digest(papers, had))

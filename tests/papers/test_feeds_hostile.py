@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,13 @@ class TestLimits:
         feed = rss(*(item(number, b"<x>") for number in range(5)))
         assert titles(feed) == ["Title 0", "Title 1"]
         assert feed.problems[-1].reason.startswith("3 were not read")
+
+    @pytest.mark.parametrize("piece", [(b"<a>", b"</a>"), (b"<a/>", b""), (b"<item>", b"</item>")])
+    def test_document_made_to_keep_the_reader_busy_is_refused_or_read_in_time(self, piece: tuple[bytes, bytes]) -> None:
+        began = time.process_time()
+        with contextlib.suppress(FeedRefusedError):
+            parse_feed(body=HEAD + piece[0] * 700_000 + piece[1] * 700_000 + TAIL, kind="rss")
+        assert time.process_time() - began < 20
 
     def test_long_lists_end_with_a_problem(self) -> None:
         feed = parse_feed(body=b"[" + b",".join([b"0"] * (MAX_ITEMS + 1)) + b"]", kind="hf")

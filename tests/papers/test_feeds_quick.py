@@ -93,6 +93,7 @@ def test_document_of_ours_reads_the_same(path: Path) -> None:
     compare(path.read_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captured feeds are not here")
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.xml")), ids=lambda path: path.name)
 def test_captured_document_reads_the_same(path: Path) -> None:

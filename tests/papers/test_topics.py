@@ -1,6 +1,10 @@
 """Which topics a paper belongs to, and that the topics we ship mean what they say."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from papers.defaults import DEFAULT_TOPICS
 from papers.topics import TopicRule, match_topics
@@ -78,3 +82,53 @@ def test_twelve_categories_and_three_themes_ship_each_with_a_name_and_words_abou
     assert (len(categories), len(themes), len(DEFAULT_TOPICS)) == (12, 3, 15)
     assert all(topic["name"] and topic["description"] for topic in DEFAULT_TOPICS)
     assert len({topic["slug"] for topic in DEFAULT_TOPICS}) == 15
+
+
+# The matcher as anybody would write it, which the quick one must not differ from.
+
+
+def plainly(word: str, text: str) -> bool:
+    stem = word.removesuffix("*")
+    body = r"[\s-]+".join(re.escape(part) for part in re.split(r"[\s-]+", stem.strip()))
+    end = "" if word.endswith("*") else r"(?!\w)"
+    return re.search(rf"(?<!\w){body}{end}", text, re.IGNORECASE) is not None
+
+
+def fits_plainly(rule: TopicRule, text: str, categories: frozenset[str]) -> bool:
+    return (
+        bool(rule.categories or rule.any_words or rule.must_words)
+        and (not rule.categories or bool(rule.categories & categories))
+        and (not rule.any_words or any(plainly(word, text) for word in rule.any_words))
+        and all(plainly(word, text) for word in rule.must_words)
+        and not any(plainly(word, text) for word in rule.mute_words)
+    )
+
+
+PIECES = ("agent", "Agents", "tool", "USE", "C++", "k", "K", "s", "ſ", "i", "İ", "ı", "ß", "ẞ", "ΣΑΣ", "σας", "naïve")
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from([*PIECES, " ", "-", " - ", "_", "|", "\n", "*", ".", "\xa0", "\x1c", "é"]), st.text(max_size=2)
+    )
+).map("".join)
+WORDS = st.lists(TEXTS.filter(lambda text: len(text) < 30), max_size=3).map(tuple)
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS, TEXTS, WORDS, WORDS, WORDS, st.sampled_from(["", "cs.CL"]))
+def test_the_quick_matcher_finds_what_the_plain_one_finds(
+    title: str,
+    abstract: str,
+    any_words: tuple[str, ...],
+    must_words: tuple[str, ...],
+    mute_words: tuple[str, ...],
+    category: str,
+):
+    rules = [
+        TopicRule("any", any_words=any_words),
+        TopicRule("must", must_words=must_words),
+        TopicRule("all", frozenset(filter(None, [category])), any_words, must_words, mute_words),
+        *(TopicRule(word, any_words=(word,)) for word in any_words + must_words),
+    ]
+    found = match_topics(title=title, abstract=abstract, categories=["cs.CL"], rules=rules)
+    text = f"{title}\n|\n{abstract}"
+    assert found == [rule.slug for rule in rules if fits_plainly(rule, text, frozenset({"cs.CL"}))]

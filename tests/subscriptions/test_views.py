@@ -286,10 +286,12 @@ def test_managing_shows_the_choices_and_saves_new_ones(client: Client):
     assert re.search(r'value="language"[^>]* checked', page.content.decode())
     assert "every day at 08:00 (Europe/Berlin)" in words(page)
     assert ADDRESS not in page.content.decode()
-    saved = client.post(path, {"topics": ["vision", "agents"], "max_papers": "3"})
+    assert reader.wants_replacements is False
+    saved = client.post(path, {"topics": ["vision", "agents"], "max_papers": "3", "wants_replacements": "on"})
     assert (saved.status_code, "Saved." in words(saved)) == (200, True)
     reader.refresh_from_db()
-    assert reader.max_papers == 3
+    assert (reader.max_papers, reader.wants_replacements) == (3, True)
+    assert re.search(r'name="wants_replacements"[^>]* checked', client.get(path).content.decode())
     assert set(reader.topics.values_list("slug", flat=True)) == {"vision", "agents"}
 
 
