@@ -77,6 +77,22 @@ def plan() -> Measured:
     return {"planned": report.planned, "seconds": seconds, "peak_mb": peak_mb(), "before_mb": before}
 
 
+def prune() -> Measured:
+    """Archive every delivery, made a hundred days old."""
+    from django.utils import timezone
+
+    from digests.models import Delivery
+    from digests.pruning import prune_deliveries
+
+    long_ago = timezone.now() - dt.timedelta(days=100)
+    Delivery.objects.update(state="accepted", due_at=long_ago, paper_ids=list(range(1, 13)))
+    _analyze()
+    yield
+    started = time.perf_counter()
+    report = prune_deliveries(now=timezone.now())
+    return {"pruned": report.deliveries, "seconds": time.perf_counter() - started, "peak_mb": peak_mb()}
+
+
 def send(*, number: int, of: int, plans: bool = False, profile: str = "") -> Measured:
     """Send every `of`-th batch of what waits, as a worker does with the ids of a bell. The first may plan as well."""
     from django.utils import timezone

@@ -13,6 +13,7 @@ NEEDED = {
     "delivery_row_bytes",
     "rung_a_minute",
     "planning_per_s",
+    "pruned_per_s",
     "worker_peak_mb",
     "message_kb",
 }
@@ -41,6 +42,7 @@ def write(path: Path, figures: Mapping[str, float]) -> None:
         row=figures["delivery_row_bytes"],
         message=figures["message_kb"],
         planning=figures["planning_per_s"],
+        pruning=figures["pruned_per_s"],
         table=_table(figures),
         **_what_breaks(figures),
     )
@@ -68,6 +70,7 @@ def _needs(figures: Mapping[str, float]) -> dict[str, Callable[[int], str]]:
         "row writes a second": lambda readers: f"{_peak(readers) * ROW_WRITES:,.0f}",
         "PostgreSQL's log, MB/s": lambda readers: f"{_peak(readers) * figures['wal_per_digest_kb'] / 1024:,.1f}",
         "planning, s in the busiest hour": lambda readers: f"{readers * BUSIEST_HOUR / figures['planning_per_s']:,.0f}",
+        "pruning, hours a day": lambda readers: f"{readers / figures['pruned_per_s'] / 3600:,.1f}",
         f"delivery rows kept ({KEPT_DAYS} days), million": lambda readers: f"{readers * KEPT_DAYS / 10**6:,.0f}",
         "and on disk, GB": lambda readers: f"{readers * KEPT_DAYS * figures['delivery_row_bytes'] / 10**9:,.0f}",
         "out to the mail servers, Mbit/s": lambda readers: f"{_peak(readers) * figures['message_kb'] * 8 / 1024:,.0f}",
@@ -83,6 +86,7 @@ def _what_breaks(figures: Mapping[str, float]) -> dict[str, float]:
         "provider_rate": _peak(ten),
         "rows_ten": ten * KEPT_DAYS / 10**9,
         "disk_ten": ten * KEPT_DAYS * figures["delivery_row_bytes"] / 10**12,
+        "prune_ten": ten / figures["pruned_per_s"] / 3600,
         "wal_ten": _peak(ten) * figures["wal_per_digest_kb"] / 1024,
         "wal_hundred": _peak(hundred) * figures["wal_per_digest_kb"] / 1024,
         "planning_hundred": hundred * BUSIEST_HOUR / figures["planning_per_s"],

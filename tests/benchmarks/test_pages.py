@@ -12,6 +12,7 @@ FIGURES = {
     "delivery_row_bytes": 900.0,
     "rung_a_minute": 10_000.0,
     "planning_per_s": 20_000.0,
+    "pruned_per_s": 5_000.0,
     "worker_peak_mb": 80.0,
     "message_kb": 38.0,
 }
