@@ -1,7 +1,6 @@
 """Sending digests: claimed rows become mails, each step written down before the next."""
 
 import datetime as dt
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from digests.models import Delivery, Edition, EditionState, age_limit
 from digests.readers import Recipient, read_recipients, read_suppressed
 from mailer.messages import Message, OverBudgetError
 from subscriptions import journal, outgoing
-from subscriptions.journal import Claimed, Column
+from subscriptions.journal import Claimed, Column, Permission
 from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
 from subscriptions.sending import Made, Unmade, renew_database_connection, send_claimed
@@ -29,7 +28,7 @@ logger = logging.getLogger(__name__)
 _SUPPRESSED = "The address is suppressed."
 _READER_IS = "The reader is "
 _WRITTEN = (Column("paper_ids", "jsonb"), Column("reasons", "jsonb"), Column("edition_revision", "int"))
-_LOOKED_AT = (Column("seen_since", "timestamptz"), Column("seen_ids", "bigint[]"))
+_LOOKED_AT = (Column("seen_since", "timestamptz"), Column("seen_ids", "jsonb"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class DigestWork:
     def __init__(self, *, now: dt.datetime) -> None:
         self._now = now
         self._shelf = shelf_for(now)
-        self._allowed = _allowed(now)
+        self._permission = Permission(Delivery, _allowed(now), also=_NOTHING_SINCE[connection.vendor])
 
     def claim(self, ids: Sequence[int]) -> list[ClaimedDelivery]:
         columns = ["id", "public_id", "attempt", "edition_id", "subscriber_id", "resend_at"]
@@ -122,11 +121,10 @@ class DigestWork:
         return journal.begin_rows(
             Delivery,
             [mail.row for mail in mails],
-            allowed=self._allowed,
+            permission=self._permission,
             columns=_WRITTEN,
             facts=_LOOKED_AT,
             values=[_values(mail.facts) for mail in mails],
-            also=_NOTHING_SINCE[connection.vendor],
             again=again,
         )
 
@@ -221,7 +219,7 @@ _NOTHING_SINCE_SQL = """AND NOT EXISTS (
 _NOTHING_SINCE = {
     vendor: _NOTHING_SINCE_SQL.format(states=", ".join(f"'{state.value}'" for state in SENT_STATES), unseen=unseen)
     for vendor, unseen in {
-        "postgresql": "sent.id <> ALL (given.seen_ids::bigint[])",
+        "postgresql": "NOT given.seen_ids @> TO_JSONB(sent.id)",
         "sqlite": "sent.id NOT IN (SELECT value FROM JSON_EACH(given.seen_ids))",
     }.items()
 }
@@ -229,16 +227,8 @@ _NOTHING_SINCE = {
 
 def _values(digest: Digest) -> list[object]:
     """For `_WRITTEN` and `_LOOKED_AT`."""
-    seen = ",".join(map(str, digest.seen_ids))
-    is_postgres = connection.vendor == "postgresql"
-    since = digest.seen_since if is_postgres else connection.ops.adapt_datetimefield_value(digest.seen_since)
-    return [
-        json.dumps(digest.paper_ids),
-        json.dumps(digest.reasons),
-        digest.edition.revision,
-        since,
-        f"{{{seen}}}" if is_postgres else f"[{seen}]",
-    ]
+    since = connection.ops.adapt_datetimefield_value(digest.seen_since)
+    return [digest.paper_ids, digest.reasons, digest.edition.revision, str(since), sorted(digest.seen_ids)]
 
 
 def _reason_of_reader_or_edition(reader_state: str, edition: Edition, *, now: dt.datetime) -> str:

@@ -61,7 +61,7 @@ class Shelf:
         self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
         self._topic_names: dict[str, str] | None = None
-        self._reasons: dict[Chosen, str] = {}
+        self._reasons: dict[tuple[Section, str, int | None], str] = {}
         self._contexts: dict[tuple[int, int, bool], dict[str, Any]] = {}
         self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
 
@@ -97,10 +97,11 @@ class Shelf:
 
     def reason(self, choice: Chosen) -> str:
         """Why this paper is there, in words."""
-        key = Chosen(0, choice.section, choice.topic, choice.upvotes)
-        if key not in self._reasons:
-            self._reasons[key] = _reason(choice, self)
-        return self._reasons[key]
+        key = choice[1:]
+        found = self._reasons.get(key)
+        if found is None:
+            found = self._reasons[key] = _reason(choice, self)
+        return found
 
     def topic_name(self, slug: str) -> str:
         """The human name of a topic."""
@@ -190,12 +191,12 @@ def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -
 
 def join_digest(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Parts:
     """The digest joined from pieces. Raises OverBudgetError where its HTML would be cut off in the inbox."""
-    return shelf.press.join(digest.lines, _personal(recipient, shelf), frame_context=shelf.context(digest))
+    return shelf.press.join(digest.lines, personal_parts(recipient, shelf), frame_context=shelf.context(digest))
 
 
 def render_plainly(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Rendered:
     """The digest as one plain rendering of its templates: what joining must give, too, and far slower."""
-    personal = _personal(recipient, shelf)
+    personal = personal_parts(recipient, shelf)
     titles = [line.card.title for line in digest.lines]
     return render(
         "digest",
@@ -233,7 +234,8 @@ def _recipient(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) ->
     return read_recipients([subscriber.pk], edition, now=now)[subscriber.pk]
 
 
-def _personal(recipient: Recipient, shelf: Shelf) -> Personal:
+def personal_parts(recipient: Recipient, shelf: Shelf) -> Personal:
+    """What in a digest is this reader's alone, besides the papers."""
     return Personal(
         why=_why(recipient),
         manage_url=shelf.links[Purpose.MANAGE](recipient.public_id),

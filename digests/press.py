@@ -8,7 +8,7 @@ note, as HTML and as text; the frame around the cards once per edition and revis
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.safestring import mark_safe
 
@@ -17,7 +17,7 @@ from digests.selection import Section
 from mailer.links import site_context
 from mailer.messages import Parts, check_budget, inline_styles, render_part
 from mailer.pieces import Joined, Piece, cut, escape_attribute, escape_text, placeholder
-from mailer.wrapping import fold_blanks, fold_html, wrap_line, wrap_text
+from mailer.wrapping import LONGEST_LINE, fold_blanks, fold_html, wrap_line, wrap_text
 from subscriptions.tokens import LinkMaker, Purpose
 
 HEADINGS = {Section.PICKS: "Editor’s picks", Section.PERSONAL: "For you", Section.TRENDING: "Trending"}
@@ -29,8 +29,7 @@ _GAP = Piece("\n\n")
 _NUMBERS = [Piece(f"{number:>2}.") for number in range(100)]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One paper in a digest, with the words that say why it is there."""
 
     card: Card
@@ -53,6 +52,8 @@ class _CardPieces:
     text: tuple[Piece, ...]
     # The title as it stands in HTML, for the preheader.
     title: str
+    # How long a line of it is at most, in either form, without what is filled in.
+    longest: int
 
 
 class Press:
@@ -75,6 +76,7 @@ class Press:
         html: list[Piece] = []
         text: list[Piece] = []
         titles: list[str] = []
+        longest = longest_reason = 0
         section: Section | None = None
         for number, line in enumerate(lines, start=1):
             if line.section is not section:
@@ -86,18 +88,26 @@ class Press:
             known = self._known.get((id(line.card), is_pick))
             card = known[1] if known else self._card(line.card, is_pick=is_pick, reason=line.reason)
             titles.append(card.title)
+            longest = max(longest, card.longest)
             text += (_GAP, _NUMBERS[number])
             if len(card.html) == 1:
                 html += card.html
                 text += card.text
             else:
                 reason_html, reason_text = self._reason(line.reason)
+                longest_reason = max(longest_reason, reason_html.longest)
                 html += (card.html[0], reason_html, card.html[1])
                 text += (card.text[0], reason_text, card.text[1])
+        whole_html = frame.html(html, personal, count=len(lines), titles=titles)
+        whole_text = frame.text(text, personal)
+        # A number, or a reason, stands on a line with the end and the beginning of pieces around it; lines of the frame
+        # are pieces of their own.
+        longest = max(longest + longest_reason + 3, *[piece.longest for piece in (*whole_html, *whole_text)])
+        at_most = longest if longest <= LONGEST_LINE else None
         parts = Parts(
             subject=subject_of(lines, frame_context),
-            text=Joined(frame.text(text, personal)),
-            html=Joined(frame.html(html, personal, count=len(lines), titles=titles)),
+            text=Joined(whole_text, at_most=at_most),
+            html=Joined(whole_html, at_most=at_most),
         )
         check_budget("digest", parts.html.size)
         return parts
@@ -166,10 +176,11 @@ class _Frame:
             "pieces": _HERE,
         }
         before, after = inline_styles(render_part("html", "digest", "body.html", shared)).split(_HERE)
-        self._html_before, self._html_after = self._cut_html(before), self._cut_html(after)
+        self._html_before = _cut_lines(before, self._marks, fold=True)
+        self._html_after = _cut_lines(after, self._marks, fold=True)
         before, after = render_part("text", "digest", "body.txt", shared).split(_HERE)
         self._text_before = Piece(wrap_text(before).strip("\n"))
-        self._text_after = self._cut_text(after)
+        self._text_after = _cut_lines(fold_blanks(wrap_text(after)).lstrip("\n"), self._marks, fold=False)
 
     def html(self, cards: list[Piece], personal: Personal, *, count: int, titles: list[str]) -> list[Piece]:
         """The HTML part, `cards` in its middle."""
@@ -185,16 +196,7 @@ class _Frame:
     def text(self, cards: list[Piece], personal: Personal) -> list[Piece]:
         """The text part, `cards` in its middle."""
         values = {"why": personal.why, "manage": personal.manage_url, "unsubscribe": personal.unsubscribe_url}
-        return [self._text_before, *cards, _GAP, *_filled(self._text_after, values, wrap=True)]
-
-    def _cut_html(self, html: str) -> list["Piece | list[str]"]:
-        """Runs of whole lines that are the same for all, and lines that are not, cut."""
-        return _cut_lines(html, self._marks, fixed=("manage", "unsubscribe"), fold=True)
-
-    def _cut_text(self, text: str) -> list["Piece | list[str]"]:
-        return _cut_lines(
-            fold_blanks(wrap_text(text)).lstrip("\n"), self._marks, fixed=("manage", "unsubscribe"), fold=False
-        )
+        return [self._text_before, *cards, _GAP, *_filled(self._text_after, values, is_text=True)]
 
 
 def subject_of(lines: Sequence[Line], context: dict[str, Any]) -> str:
@@ -221,11 +223,19 @@ def _card_pieces(card: Card, *, is_pick: bool, reason: str) -> _CardPieces:
     html = _styled(render_part("html", "digest", "card.html", context))
     # With a number of two digits before it, as in the whole text, so that its lines break as they do there.
     text = wrap_text(f"10. {render_part('text', 'digest', 'card.txt', context)}").removeprefix("10.").rstrip("\n")
+    html_pieces = tuple(map(Piece, html.split(_REASON)))
+    text_pieces = tuple(map(Piece, text.split(f"    [{_REASON}]")))
     return _CardPieces(
-        html=tuple(map(Piece, html.split(_REASON))),
-        text=tuple(map(Piece, text.split(f"    [{_REASON}]"))),
+        html=html_pieces,
+        text=text_pieces,
         title=escape_text(card.title),
+        longest=max(_longest(html_pieces), _longest(text_pieces)),
     )
+
+
+def _longest(pieces: Sequence[Piece]) -> int:
+    joint = pieces[0].last + pieces[1].first if len(pieces) > 1 else 0
+    return max(joint, *[piece.longest for piece in pieces], 0)
 
 
 def _styled(piece: str) -> str:
@@ -235,46 +245,32 @@ def _styled(piece: str) -> str:
     return fold_html(inline_styles(whole).split(_HERE)[1][1:-1])
 
 
-def _cut_lines(text: str, marks: dict[str, str], *, fixed: Sequence[str], fold: bool) -> "list[Piece | list[str]]":
-    """`text` as runs of lines that stay as they are, and lines to fill in.
-
-    A line whose only personal parts are `fixed` in length is folded now, for it will break where it does now.
-    """
-    moving = {name: mark for name, mark in marks.items() if name not in fixed}
+def _cut_lines(text: str, marks: dict[str, str], *, fold: bool) -> "list[Piece | list[str]]":
+    """`text` as runs of whole lines that are the same for all, and lines that are not, cut where something goes in."""
     found: list[Piece | list[str]] = []
     run: list[str] = []
-
-    def end_run() -> None:
-        for index, part in enumerate(cut("\n".join(run), marks)):
-            if index % 2:
-                found.append(["", part, ""])
-            elif part:
-                found.append(Piece(part))
-        run.clear()
-
     lines = text.split("\n")
     for index, line in enumerate(lines):
-        is_last = index == len(lines) - 1
-        if any(mark in line for mark in moving.values()):
-            if run:
-                # The line break behind the run.
-                run.append("")
-                end_run()
-            found.append(cut(line, marks))
-            if not is_last:
-                run.append("")
-        else:
-            run.append(fold_html(line) if fold else line)
-    end_run()
-    return found
+        parts = cut(line, marks)
+        ending = "\n" if index < len(lines) - 1 else ""
+        if len(parts) == 1:
+            run.append(f"{fold_html(line) if fold else line}{ending}")
+            continue
+        found += [Piece("".join(run)), parts]
+        run = [ending]
+    return [*found, Piece("".join(run))]
 
 
-def _filled(parts: "list[Piece | list[str]]", values: dict[str, str], *, wrap: bool = False) -> list[Piece]:
+def _filled(parts: "list[Piece | list[str]]", values: dict[str, str], *, is_text: bool = False) -> list[Piece]:
     filled: list[Piece] = []
     for part in parts:
         if isinstance(part, Piece):
             filled.append(part)
             continue
         line = "".join([values[item] if place % 2 else item for place, item in enumerate(part)])
-        filled.append(Piece(wrap_line(line) if wrap and part[1] == "why" else fold_html(line)))
+        if not is_text:
+            line = fold_html(line)
+        elif part[1] == "why":
+            line = wrap_line(line)
+        filled.append(Piece(line))
     return filled

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from typing import NamedTuple
 
 
 class Section(StrEnum):
@@ -40,8 +41,7 @@ class Reader:
     seen_paper_ids: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """One paper of a digest and the reason it is there."""
 
     paper_id: int

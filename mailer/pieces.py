@@ -14,27 +14,30 @@ _SECRET = secrets.token_hex(8)
 
 class Piece:
     """A run of text as part of a mail: the text itself, its bytes with the line ends of mail, and how long its lines
-    are: the first, the last (no longer than the first where there is no line break), and the longest between them."""
+    are: the first, the last, and the longest of all."""
 
     __slots__ = ("first", "has_break", "last", "longest", "text", "wire")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.wire = text.encode().replace(b"\n", b"\r\n") if "\n" in text else text.encode()
-        lines = self.wire.split(b"\r\n")
-        self.has_break = len(lines) > 1
-        self.first = len(lines[0])
-        self.last = len(lines[-1])
-        self.longest = max(map(len, lines[1:-1]), default=0)
+        if "\n" in text:
+            self.wire = text.encode().replace(b"\n", b"\r\n")
+            lines = [len(line) for line in self.wire.split(b"\r\n")]
+            self.has_break, self.first, self.last, self.longest = True, lines[0], lines[-1], max(lines)
+        else:
+            self.wire = text.encode()
+            self.has_break, self.first = False, len(self.wire)
+            self.last = self.longest = self.first
 
 
 class Joined:
-    """Pieces in order, as one text."""
+    """Pieces in order, as one text. Whoever knows that no line has more than `at_most` octets saves the counting."""
 
-    __slots__ = ("pieces",)
+    __slots__ = ("_at_most", "pieces")
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Piece], *, at_most: int | None = None) -> None:
         self.pieces = pieces
+        self._at_most = at_most
 
     @property
     def text(self) -> str:
@@ -53,7 +56,9 @@ class Joined:
 
     @property
     def longest_line(self) -> int:
-        """How many octets the longest line has."""
+        """How many octets the longest line has, or at most has."""
+        if self._at_most is not None:
+            return self._at_most
         longest = running = 0
         for piece in self.pieces:
             running += piece.first

@@ -12,12 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from django.db import connection
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
 from subscriptions.outgoing import BACKOFF, LEASE, MAX_ATTEMPTS, Outgoing, OutgoingState
+
+# Anything but None: Django's own cursors never keep plans, whatever it is, and ours always do.
+_PREPARE_AFTER = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +41,9 @@ class Column:
     type: str
 
 
+_ID = Column("id", "bigint")
+
+
 def claim_rows(
     model: type[Outgoing], ids: Iterable[int], *, columns: Sequence[str], lease: dt.timedelta = LEASE
 ) -> tuple[str, list[tuple[Any, ...]]]:
@@ -49,15 +56,15 @@ def claim_rows(
     token = secrets.token_hex(16)
     now = _now()
     wanted = list(ids)
-    source, given = _rows([[pk] for pk in wanted], [Column("id", "bigint")])
+    source, condition, params = _given([[pk] for pk in wanted], [_ID])
     # S608: names of tables and columns are ours, values travel as parameters.
     rows = _execute(
         f"""UPDATE {_table(model)} AS mail
             SET state = 'claimed', claim_token = %s, lease_until = {_later("%s")}
-            FROM {source} WHERE mail.id = given.id AND mail.state = 'queued'
+            FROM {source} WHERE {condition} AND mail.state = 'queued'
             AND (mail.not_before IS NULL OR mail.not_before <= {now}) AND (mail.worker_deaths = 0 OR %s)
             RETURNING {_back(*columns)}""",  # noqa: S608
-        [token, lease.total_seconds(), *given, len(wanted) == 1],
+        [token, lease.total_seconds(), *params, len(wanted) == 1],
     )
     return token, sorted(rows)
 
@@ -68,47 +75,58 @@ def suspects(model: type[Outgoing], ids: Iterable[int]) -> list[int]:
     return list(queued.order_by("pk").values_list("pk", flat=True))
 
 
+class Permission:
+    """What must hold at the very moment of a hand-off, worked out once for many of them.
+
+    `allowed` is a condition on the row and what it leads to; `also` is SQL over `mail`, the row, and `given`, the facts
+    that are handed to `begin_rows` with it.
+    """
+
+    def __init__(self, model: type[Outgoing], allowed: Q, *, also: str = "") -> None:
+        self.also = also
+        # In a query for EXISTS: see `outgoing.begin` for why.
+        rows = model._default_manager.filter(allowed, pk=RawSQL("mail.id", ())).order_by().values("pk")
+        self.sql, params = rows.query.sql_with_params() if allowed else ("SELECT 1", ())
+        self.params = list(params)
+
+
 def begin_rows(
     model: type[Outgoing],
     rows: Sequence[Claimed],
     *,
-    allowed: Q,
+    permission: Permission,
     columns: Sequence[Column] = (),
-    values: Sequence[Sequence[Any]] = (),
     facts: Sequence[Column] = (),
-    also: str = "",
+    values: Sequence[Sequence[Any]] = (),
     again: bool = False,
     lease: dt.timedelta = LEASE,
 ) -> set[int]:
     """The last word before the hand-off, for many rows: the ids of those that this worker, now, may send.
 
-    `allowed` is what else must hold at this very moment. `values` has a list for each row: what to write into
-    `columns`, then the `facts` that the condition `also` (SQL over `mail`, the row, and `given`, its facts) looks at.
+    `values` has a list for each row: what to write into `columns`, then the `facts` that the permission looks at.
     The lease begins anew, so that each hand-off has a whole one. With `again`, rows that an earlier call began are
     named as well: for whoever could not hear the answer to that call, and has handed over nothing since.
     """
     if not rows:
         return set()
     now = _now()
-    every = [Column("id", "bigint"), *columns, *facts]
-    source, given = _rows([[row.pk, *(values[index] if values else ())] for index, row in enumerate(rows)], every)
-    writes = "".join(f", {column.name} = {_cast(column)}" for column in columns)
-    permitted, permitted_values = _permitted(model, allowed)
+    ids = [row.pk for row in rows]
+    given = [[pk, *more] for pk, more in zip(ids, values, strict=True)] if values else [[pk] for pk in ids]
+    source, condition, params = _given(given, [_ID, *columns, *facts])
+    writes = "".join([f", {column.name} = given.{column.name}" for column in columns])
     token = rows[0].claim_token
     begun = _execute(
         f"""UPDATE {_table(model)} AS mail
             SET state = 'handing_over', begun_at = {now}, lease_until = {_later("%s")},
                 attempt = mail.attempt + 1{writes}
-            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s AND mail.state = 'claimed'
-            AND mail.lease_until > {now} AND EXISTS ({permitted}) {also}
+            FROM {source} WHERE {condition} AND mail.claim_token = %s AND mail.state = 'claimed'
+            AND mail.lease_until > {now} AND EXISTS ({permission.sql}) {permission.also}
             RETURNING {_back("id")}""",  # noqa: S608
-        [lease.total_seconds(), *given, token, *permitted_values],
+        [lease.total_seconds(), *params, token, *permission.params],
     )
     found = {pk for (pk,) in begun}
     if again:
-        held = model._default_manager.filter(
-            pk__in=[row.pk for row in rows], claim_token=token, state=OutgoingState.HANDING_OVER
-        )
+        held = model._default_manager.filter(pk__in=ids, claim_token=token, state=OutgoingState.HANDING_OVER)
         found |= set(held.values_list("pk", flat=True))
     return found
 
@@ -119,14 +137,14 @@ def record_rows(model: type[Outgoing], outcomes: Sequence[tuple[Claimed, Outcome
         return {}
     now = _now()
     columns = [
-        Column("id", "bigint"),
+        _ID,
         Column("state", "text"),
         Column("reason", "text"),
         Column("wait", "float8"),
         Column("provider", "text"),
         Column("message_id", "text"),
     ]
-    source, given = _rows([_result(row, outcome) for row, outcome in outcomes], columns)
+    source, condition, params = _given([_result(row, outcome) for row, outcome in outcomes], columns)
     token = outcomes[0][0].claim_token
     recorded = _execute(
         f"""UPDATE {_table(model)} AS mail
@@ -137,10 +155,10 @@ def record_rows(model: type[Outgoing], outcomes: Sequence[tuple[Claimed, Outcome
                     CASE WHEN given.provider = '' THEN mail.provider_message_id ELSE given.message_id END,
                 claim_token = CASE WHEN given.state = 'unknown' THEN mail.claim_token ELSE '' END,
                 lease_until = CASE WHEN given.state = 'unknown' THEN mail.lease_until END
-            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s
+            FROM {source} WHERE {condition} AND mail.claim_token = %s
             AND mail.state IN ('handing_over', 'unknown')
             RETURNING {_back("id", "state")}""",  # noqa: S608
-        [*given, token],
+        [*params, token],
     )
     return {pk: OutgoingState(state) for pk, state in recorded}
 
@@ -151,14 +169,15 @@ def settle_rows(
     """Decide, while holding the claims, that these mails are not to be sent (skipped) or cannot be made (failed)."""
     if not decisions:
         return {}
-    columns = [Column("id", "bigint"), Column("state", "text"), Column("reason", "text")]
-    source, given = _rows([[row.pk, state.value, reason] for row, state, reason in decisions], columns)
+    columns = [_ID, Column("state", "text"), Column("reason", "text")]
+    values = [[row.pk, state.value, _text(reason)] for row, state, reason in decisions]
+    source, condition, params = _given(values, columns)
     settled = _execute(
         f"""UPDATE {_table(model)} AS mail
             SET state = given.state, reason = given.reason, claim_token = '', lease_until = NULL, settled_at = {_now()}
-            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s AND mail.state = 'claimed'
+            FROM {source} WHERE {condition} AND mail.claim_token = %s AND mail.state = 'claimed'
             RETURNING {_back("id", "state")}""",  # noqa: S608
-        [*given, decisions[0][0].claim_token],
+        [*params, decisions[0][0].claim_token],
     )
     return {pk: OutgoingState(state) for pk, state in settled}
 
@@ -167,13 +186,13 @@ def put_back_rows(model: type[Outgoing], rows: Sequence[Claimed], reason: str, *
     """Give claimed rows back, unsent, not to be tried again before `after` has passed."""
     if not rows:
         return set()
-    source, given = _rows([[row.pk] for row in rows], [Column("id", "bigint")])
+    source, condition, params = _given([[row.pk] for row in rows], [_ID])
     put_back = _execute(
         f"""UPDATE {_table(model)} AS mail
             SET state = 'queued', reason = %s, claim_token = '', lease_until = NULL, not_before = {_later("%s")}
-            FROM {source} WHERE mail.id = given.id AND mail.claim_token = %s AND mail.state = 'claimed'
+            FROM {source} WHERE {condition} AND mail.claim_token = %s AND mail.state = 'claimed'
             RETURNING {_back("id")}""",  # noqa: S608
-        [reason, after.total_seconds(), *given, rows[0].claim_token],
+        [_text(reason), after.total_seconds(), *params, rows[0].claim_token],
     )
     return {pk for (pk,) in put_back}
 
@@ -196,22 +215,28 @@ def _result(row: Claimed, outcome: Outcome) -> list[Any]:
             return [row.pk, OutgoingState.UNKNOWN.value, _text(reason), None, "", ""]
 
 
-def _permitted(model: type[Outgoing], allowed: Q) -> tuple[str, list[Any]]:
-    """`allowed`, of the very row `mail`, as a query for EXISTS. See `outgoing.begin` for why it stands in one."""
-    if not allowed:
-        return "SELECT 1", []
-    rows = model._default_manager.filter(allowed, pk=RawSQL("mail.id", ())).order_by().values("pk")
-    sql, params = rows.query.sql_with_params()
-    return sql, list(params)
-
-
 # --- the two databases ------------------------------------------------------------------------------------------------
 
 
 def _execute(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
+    """Run a statement and return what it answers.
+
+    On PostgreSQL past Django's own cursor, so that the server keeps the plans: planning one of these takes longer than
+    its work. Not where DATABASE_URL says `prepare_threshold=…`: behind a pooler that hands out connections by the
+    transaction, say.
+    """
+    found: list[tuple[Any, ...]]
+    if not _is_postgres() or "prepare_threshold" in connection.settings_dict["OPTIONS"]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            found = cursor.fetchall()
+            return found
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as raw:
+        if connection.connection.prepare_threshold is None:
+            connection.connection.prepare_threshold = _PREPARE_AFTER
+        raw.execute(sql.encode(), params, prepare=True)
+        found = raw.fetchall()
         return found
 
 
@@ -245,21 +270,17 @@ def _text(words: str) -> str:
     return words.replace("\x00", "")
 
 
-def _rows(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[str, list[Any]]:
-    """These rows as a table `given` with these columns, for FROM, and its parameters: one a column, whatever the
-    number of rows, so that the statement's text stays the same."""
-    names = ", ".join(column.name for column in columns)
+def _given(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[str, str, list[Any]]:
+    """These rows as a table `given` with these columns, the first of them the id: for FROM, the condition that finds
+    their mails, and the parameters of both. The rows travel as one JSON text, so the statement's text stays the same
+    whatever their number: PostgreSQL can keep its plan."""
     if _is_postgres():
-        arrays = ", ".join(f"%s::{_plain(column.type)}[]" for column in columns)
-        return f"UNNEST({arrays}) AS given ({names})", [list(column) for column in zip(*rows, strict=True)]
-    extracts = ", ".join(f"JSON_EXTRACT(value, '$[{index}]') AS {column.name}" for index, column in enumerate(columns))
-    return f"(SELECT {extracts} FROM JSON_EACH(%s)) AS given", [json.dumps(rows)]  # noqa: S608
-
-
-def _plain(type_name: str) -> str:
-    # Arrays of these travel as text and are cast one by one.
-    return "text" if type_name in {"jsonb", "bigint[]"} else type_name
-
-
-def _cast(column: Column) -> str:
-    return f"given.{column.name}::{column.type}" if _is_postgres() else f"given.{column.name}"
+        named = json.dumps([dict(zip([column.name for column in columns], row, strict=True)) for row in rows])
+        types = ", ".join([f"{column.name} {column.type}" for column in columns])
+        source = f"JSON_TO_RECORDSET(%s::json) AS given ({types})"
+        # The array makes it look up the few rows by their ids, whatever it thinks of the size of the table.
+        return source, "mail.id = ANY (%s::bigint[]) AND mail.id = given.id", [named, [row[0] for row in rows]]
+    extracts = ", ".join(
+        [f"JSON_EXTRACT(value, '$[{index}]') AS {column.name}" for index, column in enumerate(columns)]
+    )
+    return f"(SELECT {extracts} FROM JSON_EACH(%s)) AS given", "mail.id = given.id", [json.dumps(rows)]  # noqa: S608

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from mailer.messages import compose, render
 from subscriptions import journal
-from subscriptions.journal import Claimed
+from subscriptions.journal import Claimed, Permission
 from subscriptions.models import OWNER_KINDS, Notice, NoticeKind, SubscriberState
 from subscriptions.outgoing import OutgoingState, claim
 from subscriptions.sending import Made, Unmade, send_claimed
@@ -42,6 +42,7 @@ class NoticeWork:
     def __init__(self, *, now: dt.datetime) -> None:
         self._now = now
         self._allowed = _allowed(now)
+        self._permission = Permission(Notice, self._allowed)
 
     def claim(self, ids: Sequence[int]) -> list[ClaimedNotice]:
         return [
@@ -54,7 +55,7 @@ class NoticeWork:
             yield self._make_one(row)
 
     def begin(self, mails: Sequence[Made[ClaimedNotice]], *, again: bool) -> set[int]:
-        return journal.begin_rows(Notice, [mail.row for mail in mails], allowed=self._allowed, again=again)
+        return journal.begin_rows(Notice, [mail.row for mail in mails], permission=self._permission, again=again)
 
     def stopped(self, row: ClaimedNotice) -> tuple[OutgoingState | None, str]:
         """Ask the database why. A notice that is still wanted waits, or is somebody else's by now."""

@@ -1,5 +1,5 @@
-"""Pruning: deliveries older than ninety days leave the table, their papers and sums go into the archives. One process, on
-PostgreSQL; each of the deliveries has twelve papers.
+"""Pruning: deliveries older than ninety days leave the table, their papers and sums go into the archives. One
+process, on PostgreSQL; each of the deliveries has twelve papers.
 """
 
 from tests.benchmarks.bench import Bench, median
