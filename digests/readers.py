@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from digests.models import Delivery, Edition, counts_as_seen
+from digests.models import Delivery, Edition, ReaderArchive, counts_as_seen
 from papers.models import Paper, Topic
 from subscriptions.models import Subscriber, Subscription, Suppression
 from subscriptions.schedule import Cadence, Schedule
@@ -109,6 +109,9 @@ def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: d
         for subscriber_id, date in earlier.values_list("subscriber_id").annotate(last=Max("edition__date")).order_by():
             if subscriber_id is not None:
                 recipients[subscriber_id].last_date = date
+        archived = ReaderArchive.objects.filter(subscriber_id__in=quiet, last_date__lt=edition.date)
+        for subscriber_id, date in archived.values_list("subscriber_id", "last_date"):
+            recipients[subscriber_id].last_date = max(recipients[subscriber_id].last_date or date, date)
 
 
 def _add_seen_papers(recipients: dict[int, Recipient]) -> None:

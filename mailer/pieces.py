@@ -19,6 +19,9 @@ class Piece:
     __slots__ = ("first", "has_break", "last", "longest", "text", "wire")
 
     def __init__(self, text: str) -> None:
+        if "\r" in text:
+            # A bare one is no line end in mail, and servers do not agree on what it is.
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.text = text
         if "\n" in text:
             self.wire = text.encode().replace(b"\n", b"\r\n")

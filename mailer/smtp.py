@@ -77,6 +77,8 @@ class SmtpLine:
         self._timeout = timeout
         self.is_open = True
         self.outcome: Outcome | None = None
+        # Whether a message is on its way.
+        self.is_busy = False
         self._deadline = 0.0
         self._out: deque[memoryview] = deque()
         self._in = b""
@@ -97,11 +99,6 @@ class SmtpLine:
         """Whether something waits to be written."""
         return bool(self._out)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a message is on its way."""
-        return self.outcome is None and bool(self._awaited or self._commands)
-
     def submit(self, message: EmailMessage) -> None:
         """Start to hand over one message. The line must be open and not busy."""
         self.outcome = self._answer = None
@@ -116,6 +113,7 @@ class SmtpLine:
             return
         steps = [] if self._is_clean else [(_Step.RSET, b"RSET\r\n")]
         self._commands = deque([*steps, *envelope])
+        self.is_busy = True
         self._is_clean = True
         self._send_commands()
         self._write()
@@ -256,7 +254,7 @@ class SmtpLine:
         if code == 421:
             # The server is closing down (RFC 5321, section 3.8), whatever it was asked.
             self._lost(smtp_answer(code, words))
-        elif not self._awaited and self.is_open and self.outcome is None:
+        elif not self._awaited and self.is_open and self.is_busy:
             if self._commands:
                 self._send_commands()
                 self._write()
@@ -282,6 +280,7 @@ class SmtpLine:
 
     def _settle(self, outcome: Outcome) -> None:
         self.outcome = outcome
+        self.is_busy = False
         self._message = b""
 
     def _lost(self, reason: str) -> None:

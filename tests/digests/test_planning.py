@@ -335,3 +335,34 @@ def test_a_bell_that_nobody_heard_is_rung_again_the_next_minute(edition: Edition
     assert len(silent_bell) == 2
     assert silent_bell[0] == silent_bell[1]
     assert Delivery.objects.count() == 1
+
+
+def test_a_hundred_thousand_readers_cost_no_more_queries_a_chunk_than_ten(
+    edition: Edition, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(30):
+        make_subscriber(hour=number % 24, zone=["UTC", "Europe/Berlin", "Asia/Tokyo"][number % 3])
+    counts = []
+    for chunk in (30, 10):
+        monkeypatch.setattr(planning, "CHUNK", chunk)
+        Delivery.objects.all().delete()
+        Subscriber.objects.update(next_due_at=NOW - MINUTE)
+        with CaptureQueriesContext(connection) as queries:
+            assert plan_due(now=NOW).planned == 30
+        counts.append(len(queries))
+    one_chunk, three_chunks = counts
+    assert one_chunk <= 10
+    assert three_chunks <= 3 * one_chunk
+
+
+def test_what_planning_writes_is_what_the_model_would(edition: Edition):
+    make_subscriber()
+    plan_due(now=NOW)
+    planned, made = Delivery.objects.get(), Delivery(edition=edition, due_at=NOW)
+    own = {"id", "public_id", "subscriber", "due_at", "created_at"}
+    for field in Delivery._meta.concrete_fields:
+        if field.name not in own:
+            assert getattr(planned, field.attname) == getattr(made, field.attname), field.name
+    assert len(planned.public_id) == 32
+    assert int(planned.public_id, 16)
+    assert planned.created_at is not None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from subscriptions.tokens import BadLinkError, ExpiredLinkError, Purpose, link, make_token, read_token
+from subscriptions.tokens import BadLinkError, ExpiredLinkError, LinkMaker, Purpose, link, make_token, read_token
 from tests.factories import NOW
 
 SOMEBODY = "0123456789abcdef0123456789abcdef"
@@ -89,3 +89,12 @@ def test_a_link_is_a_whole_address_that_fits_on_one_line_of_a_header(purpose: Pu
     assert found.endswith("/")
     assert len(found) < 200
     assert urlsplit(found).query == ""
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_links_made_many_at_once_are_those_made_one_at_a_time(purpose: Purpose):
+    with time_machine.travel(NOW, tick=False):
+        make = LinkMaker(purpose)
+        assert make(SOMEBODY) == link(purpose, SOMEBODY)
+        assert len(make(SOMEBODY)) == make.length
+        assert make("f" * 32) != make(SOMEBODY)

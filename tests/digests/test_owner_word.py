@@ -1,0 +1,189 @@
+"""The owner's word on mails that failed or are unknown, and the circuit breaker that speaks before they do."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from digests.books import read_books
+from digests.breaker import judge, trip_breakers
+from digests.delivering import SendReport, send_again, send_deliveries
+from digests.editions import resume
+from digests.models import Delivery, Edition
+from mailer.outbox import list_mails
+from papers.models import Paper
+from subscriptions.models import MailEvent, Notice, NoticeKind
+from subscriptions.outgoing import OutgoingState, take_as_sent
+from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def owner(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("owner"))
+    return client
+
+
+def unknown(edition: Edition, **values: Any) -> Delivery:
+    return make_delivery(edition=edition, subscriber=make_subscriber(), state="unknown", **values)
+
+
+def press(client: Client, action: str, *rows: Delivery) -> None:
+    url = reverse("admin:digests_delivery_changelist")
+    reply = client.post(url, {"action": action, "_selected_action": [row.pk for row in rows]})
+    assert reply.status_code == 302
+
+
+def test_one_click_sends_an_unknown_mail_again_and_a_second_click_nothing_more(owner: Client, settings: Settings):
+    paper = make_paper()
+    delivery = unknown(make_edition([paper]), paper_ids=[paper.pk], reasons=["New in this edition"], attempt=3)
+    press(owner, "resend", delivery)
+    assert send_deliveries([delivery.pk], now=NOW) == SendReport(accepted=1)
+    press(owner, "resend", delivery)
+    assert send_deliveries([delivery.pk], now=NOW) == SendReport()
+    assert len(list_mails(directory=settings.OUTBOX_DIR)) == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempt, delivery.paper_ids) == ("accepted", 1, [paper.pk])
+
+
+@pytest.mark.parametrize("state", OutgoingState)
+def test_only_what_failed_or_is_unknown_is_sent_again(state: str):
+    make_delivery(edition=make_edition([]), subscriber=make_subscriber(), state=state, claim_token="x", lease_until=NOW)
+    assert send_again(Delivery.objects.all()) == (state in {"failed", "unknown"})
+
+
+def test_what_is_sent_again_has_the_papers_it_had_although_later_digests_went_out(settings: Settings):
+    first, later, new = make_paper(), make_paper(), make_paper()
+    reader = make_subscriber()
+    monday = make_edition([first, new], date=TODAY - DAY)
+    delivery = make_delivery(
+        edition=monday, subscriber=reader, state="unknown", paper_ids=[first.pk], reasons=["New in this edition"]
+    )
+    make_delivery(edition=make_edition([later]), subscriber=reader, state="accepted", paper_ids=[later.pk, new.pk])
+    send_again(Delivery.objects.filter(pk=delivery.pk))
+    assert send_deliveries([delivery.pk], now=NOW) == SendReport(accepted=1)
+    (mail,) = list_mails(directory=settings.OUTBOX_DIR)
+    assert first.title in mail.text
+    assert new.title not in mail.text
+
+
+def test_papers_of_a_mail_that_waits_to_be_sent_again_come_in_no_other():
+    shared, fresh = make_paper(), make_paper()
+    reader = make_subscriber()
+    older = make_delivery(
+        edition=make_edition([shared], date=TODAY - DAY), subscriber=reader, state="unknown", paper_ids=[shared.pk]
+    )
+    newer = make_delivery(edition=make_edition([fresh], picks=[shared]), subscriber=reader)
+    send_again(Delivery.objects.filter(pk=older.pk))
+    send_deliveries([newer.pk], now=NOW)
+    newer.refresh_from_db()
+    assert newer.paper_ids == [fresh.pk]
+
+
+def test_a_paper_withdrawn_since_is_left_out_when_it_is_sent_again(settings: Settings):
+    gone, stays = make_paper(), make_paper()
+    delivery = unknown(make_edition([gone, stays]), paper_ids=[gone.pk, stays.pk], reasons=["a", "b"])
+    Paper.objects.filter(pk=gone.pk).update(withdrawn_at=NOW)
+    send_again(Delivery.objects.all())
+    send_deliveries([delivery.pk], now=NOW)
+    delivery.refresh_from_db()
+    assert delivery.paper_ids == [stays.pk]
+
+
+def test_one_click_takes_unknown_mails_as_sent(owner: Client):
+    edition = make_edition([make_paper()])
+    rows = [unknown(edition), unknown(edition)]
+    for _ in range(2):
+        press(owner, "accept_as_sent", *rows)
+    books = read_books(edition)
+    assert (books["accepted"], books["unknown"], books.balances) == (2, 0, True)
+    assert take_as_sent(Delivery.objects.all()) == 0
+
+
+def test_an_editions_failed_and_unknown_mails_are_settled_from_its_page(owner: Client):
+    edition = make_edition([make_paper()])
+    unknown(edition)
+    make_delivery(edition=edition, subscriber=make_subscriber(), state="failed")
+    url = reverse("admin:digests_edition_changelist")
+    for _ in range(2):
+        for action in ("retry_failed", "accept_unknown"):
+            owner.post(url, {"action": action, "_selected_action": [edition.pk]})
+    books = read_books(edition)
+    assert (books["queued"], books["accepted"], books.balances) == (1, 1, True)
+
+
+def test_nobody_without_the_right_to_change_deliveries_settles_them(client: Client):
+    user = User.objects.create_user("reader of rows", is_staff=True)
+    client.force_login(user)
+    delivery = unknown(make_edition([make_paper()]))
+    url = reverse("admin:digests_delivery_changelist")
+    client.post(url, {"action": "resend", "_selected_action": [delivery.pk]})
+    assert Delivery.objects.get().state == "unknown"
+
+
+# --- the circuit breaker ----------------------------------------------------------------------------------------------
+
+
+def sent(edition: Edition, *, good: int, bounced: int = 0, complained: int = 0) -> None:
+    states = ["accepted"] * good + ["bounced"] * bounced + ["complained"] * complained
+    rows = [Delivery(edition=edition, subscriber=None, due_at=NOW, state=state) for state in states]
+    Delivery.objects.bulk_create(rows)
+    MailEvent.objects.bulk_create(
+        [
+            MailEvent(
+                provider="x",
+                event_id=row.public_id,
+                kind="bounced",
+                outgoing_id=row.public_id,
+                is_hard_bounce=True,
+            )
+            for row in rows
+            if row.state == "bounced"
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"good": 190, "bounced": 11}, "11 of 201 mails bounced for good"),
+        ({"good": 500, "complained": 3}, "3 of 503 mails were marked as spam"),
+        ({"good": 191, "bounced": 10}, ""),
+        ({"good": 100, "bounced": 50}, ""),
+        ({"good": 300, "complained": 2}, ""),
+        ({"good": 1500, "complained": 4}, ""),
+    ],
+)
+def test_what_stops_an_edition(numbers: dict[str, int], words: str):
+    edition = make_edition([make_paper()])
+    sent(edition, **numbers)
+    assert judge(edition).reason == words
+    assert trip_breakers(now=NOW) == ([edition] if words else [])
+    edition.refresh_from_db()
+    assert edition.state == ("paused" if words else "published")
+    told = Notice.objects.filter(kind=NoticeKind.SENDING_PAUSED)
+    assert [notice.details["reason"] for notice in told] == ([words] if words else [])
+
+
+def test_soft_bounces_stop_nothing():
+    edition = make_edition([make_paper()])
+    sent(edition, good=200, bounced=50)
+    MailEvent.objects.update(is_hard_bounce=False)
+    assert trip_breakers(now=NOW) == []
+
+
+def test_whoever_resumes_has_decided():
+    edition = make_edition([make_paper()])
+    sent(edition, good=200, bounced=50)
+    assert trip_breakers(now=NOW) == [edition]
+    assert resume(Edition.objects.get())
+    assert trip_breakers(now=NOW) == []
+    assert Edition.objects.get().state == "published"
+    assert Notice.objects.count() == 1
