@@ -16,6 +16,7 @@ This page is written by `make bench`; change the benchmark, not the page. {machi
 Numbers of a shared machine move by a tenth from run to run; ratios taken in the same rounds move less. Each figure is
 also in `var/bench.json`, under the name in the first column.
 """
+TRIED = Path(__file__).with_name("tried.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def write(path: Path, sections: Sequence[Section]) -> None:
         parts.append("\n".join(table) + "\n")
         if section.notes:
             parts.append("```\n" + "\n".join(section.notes) + "\n```\n")
+    parts.append(TRIED.read_text(encoding="utf-8"))
     path.write_text("\n".join(parts), encoding="utf-8")
 
 
