@@ -15,7 +15,7 @@ from tests.chaos.journal import Journal
 from tests.chaos.processes import Processes, freeze, members_of, ports_of, wait_for
 from tests.chaos.sink_process import SinkProcess
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+FAKETIME = Path(os.environ.get("CHAOS_FAKETIME", "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"))
 A_DAY_AND_AN_HOUR = 25 * 3600
 
 
