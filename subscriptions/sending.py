@@ -112,7 +112,8 @@ class Batch(Generic[Row]):
         mails = self._mails(rows)
         is_more = True
         while True:
-            while is_more and self._wants_more():
+            wanted = self._wanted()
+            while is_more and len(self._ready) < wanted and len(self._held) < HANDFUL:
                 made = next(mails, None)
                 is_more = made is not None
                 if isinstance(made, Unmade):
@@ -142,10 +143,9 @@ class Batch(Generic[Row]):
             self.states.append(None)
         self._give_back(self._rest(), why)
 
-    def _wants_more(self) -> bool:
-        """Enough to fill every line, and as much again while they are busy; no more in hand than a handful."""
-        wanted = max(1, self.lines.in_flight + self.lines.free)
-        return len(self._ready) < wanted and len(self._held) < HANDFUL
+    def _wanted(self) -> int:
+        """How many mails to have ready: enough to fill every line, and as much again while they are busy."""
+        return max(1, self.lines.in_flight + self.lines.free)
 
     def _mails(self, rows: Sequence[Row]) -> Iterator[Made[Row] | Unmade[Row]]:
         made = self.work.make(rows)
