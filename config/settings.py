@@ -198,7 +198,7 @@ EMAIL_USE_TLS = env.flag(
 )
 EMAIL_TIMEOUT = 30
 SEND_CONNECTIONS = max(
-    1, env.number("SEND_CONNECTIONS", 4, "How many connections to the mail service a sending process opens at most.")
+    1, env.number("SEND_CONNECTIONS", 8, "How many connections to the mail service a sending process opens at most.")
 )
 SEND_RATE = env.number("SEND_RATE", 0, "How many mails may leave in a second, over all workers; 0 sets no limit.")
 SEND_RATE_PER_DOMAIN = env.rates("SEND_RATE_PER_DOMAIN", "The same for some recipients' domains: gmail.com=10.")

@@ -80,16 +80,15 @@ def plan_readers(
     hours: dict[Schedule, dt.datetime] | None = None,
 ) -> PlanReport:
     """Plan these due readers, in one transaction. `hours` remembers when each schedule is next due after `now`."""
-    had = _already_has([reader.pk for reader in readers], edition)
-    ready = [reader for reader in readers if edition and reader.pk not in had]
-    unserved = [reader for reader in readers if edition is None or reader.pk in had]
-    late = [reader for reader in unserved if now - reader.due_at > PATIENCE]
-    report = PlanReport(planned=len(ready), waiting=len(unserved) - len(late), skipped=len(late))
     if dry_run:
-        return report
+        had = _already_has([reader.pk for reader in readers], edition)
+        ready = [reader for reader in readers if edition and reader.pk not in had]
+        return _report(ready, _late(readers, ready, now=now), readers)
     with transaction.atomic():
-        if edition:
-            _insert(ready, edition)
+        # What was there already is not named: those readers wait for the next edition.
+        planned = _insert(readers, edition) if edition else set()
+        ready = [reader for reader in readers if reader.pk in planned]
+        late = _late(readers, ready, now=now)
         SkippedDay.objects.bulk_create(
             [
                 SkippedDay(subscriber_id=reader.pk, due_at=reader.due_at, reason="No new edition was published.")
@@ -98,12 +97,22 @@ def plan_readers(
             ignore_conflicts=True,
         )
         _advance([*ready, *late], now=now, hours={} if hours is None else hours)
-    return report
+    return _report(ready, late, readers)
 
 
 def newest_sendable(now: dt.datetime) -> Edition | None:
     """The edition a digest is recorded against today."""
     return Edition.objects.published().filter(date__gte=age_limit(now)).first()
+
+
+def _late(readers: Sequence[DueReader], ready: Sequence[DueReader], *, now: dt.datetime) -> list[DueReader]:
+    """Those who get nothing and have waited for an edition long enough."""
+    served = {reader.pk for reader in ready}
+    return [reader for reader in readers if reader.pk not in served and now - reader.due_at > PATIENCE]
+
+
+def _report(ready: Sequence[DueReader], late: Sequence[DueReader], readers: Sequence[DueReader]) -> PlanReport:
+    return PlanReport(planned=len(ready), waiting=len(readers) - len(ready) - len(late), skipped=len(late))
 
 
 def _already_has(reader_ids: Collection[int], edition: Edition | None) -> set[int]:
@@ -113,10 +122,10 @@ def _already_has(reader_ids: Collection[int], edition: Edition | None) -> set[in
     return {pk for pk in rows.values_list("subscriber_id", flat=True) if pk is not None}
 
 
-def _insert(readers: Sequence[DueReader], edition: Edition) -> None:
-    """A queued delivery for each, whatever another planner does at this moment."""
+def _insert(readers: Sequence[DueReader], edition: Edition) -> set[int]:
+    """A queued delivery for each who has none, whatever another planner does at this moment. Returns for whom."""
     if not readers:
-        return
+        return set()
     source, given = _given(readers, [reader.due_at for reader in readers])
     new_id = "REPLACE(GEN_RANDOM_UUID()::text, '-', '')" if _is_postgres() else "LOWER(HEX(RANDOMBLOB(16)))"
     with connection.cursor() as cursor:
@@ -124,9 +133,11 @@ def _insert(readers: Sequence[DueReader], edition: Edition) -> None:
             f"""INSERT INTO digests_delivery (public_id, state, reason, attempt, claim_token, worker_deaths, provider,
                     provider_message_id, paper_ids, reasons, edition_id, subscriber_id, due_at)
                 SELECT {new_id}, 'queued', '', 0, '', 0, '', '', '[]', '[]', %s, given.id, given.at
-                FROM {source} WHERE true ON CONFLICT DO NOTHING""",  # noqa: S608 - values travel as parameters
+                FROM {source} WHERE true ON CONFLICT DO NOTHING
+                RETURNING subscriber_id""",  # noqa: S608 - values travel as parameters
             [edition.pk, *given],
         )
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def _advance(readers: Sequence[DueReader], *, now: dt.datetime, hours: dict[Schedule, dt.datetime]) -> None:
