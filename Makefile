@@ -26,7 +26,7 @@ run: $(LOCAL) ## Run the site, worker, beat and queue on this machine; Ctrl-C en
 	fi
 	@exec $(VENV)/bin/python manage.py run_local
 
-demo: $(LOCAL) ## One loop without servers, from feed to mail: make demo [FEED=path KIND=arxiv|hf|rss]
+demo: $(LOCAL) ## One loop without servers, from feed to mail: make demo [FEED=path KIND=rss]
 	@rm -rf "$(DIR)/demo"
 	@env -u DATABASE_URL -u DATABASE_URL_FILE VAR_DIR="$(DIR)/demo" LOG_LEVEL=$(or $(LOG_LEVEL),WARNING) \
 		$(VENV)/bin/python manage.py demo $(if $(FEED),--feed "$(FEED)") $(if $(KIND),--kind "$(KIND)")

@@ -5,12 +5,11 @@ to the driver as they are, but for those that a database needs in another shape 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection, models
 from django.db.models.fields import NOT_PROVIDED
-
-_NEED_SHAPING = (models.JSONField, models.DateField, models.DateTimeField)
 
 
 def insert_rows(
@@ -46,9 +45,20 @@ def _shape_of(field: models.Field[Any, Any], row: Mapping[str, Any]) -> Callable
     if name not in row:
         default = field.get_db_prep_save(field.get_default(), connection)
         return lambda _: default
-    if isinstance(field, _NEED_SHAPING):
-        return lambda row: field.get_db_prep_save(row[name], connection)
-    return lambda row: row[name]
+    if isinstance(field, models.JSONField):
+        return lambda row: connection.ops.adapt_json_value(row[name], field.encoder)
+    if isinstance(field, models.DateField):  # date-times too
+        # A document has few different days and instants.
+        known: dict[Any, Any] = {None: None}
+
+        def shape(row: Mapping[str, Any]) -> Any:
+            value = row[name]
+            if value not in known:
+                known[value] = field.get_db_prep_save(value, connection)
+            return known[value]
+
+        return shape
+    return itemgetter(name)
 
 
 def _on_conflict(model: type[models.Model], unique: Sequence[str], update: Sequence[str]) -> str:

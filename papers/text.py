@@ -94,10 +94,13 @@ def html_to_text(html_text: str) -> str:
 def fold(text: str) -> str:
     """The text in NFC on one line: white space folded to single spaces, none at the ends, and no character that is
     invisible, turns the direction of writing, or is none at all. Safe to run twice."""
-    folded = " ".join(text.split())
     # Most text, and many times as fast: of ASCII only control characters are unwanted, and they are not printable.
-    if folded.isascii() and folded.isprintable():
-        return folded
+    if text.isascii():
+        if "  " not in text and text.isprintable():
+            return text.strip()
+        folded = " ".join(text.split())
+        if folded.isprintable():
+            return folded
     text = _UNWANTED.sub("", text)
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", _limit_stacks(text))

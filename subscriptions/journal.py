@@ -215,6 +215,15 @@ def _result(row: Claimed, outcome: Outcome) -> list[Any]:
             return [row.pk, OutgoingState.UNKNOWN.value, _text(reason), None, "", ""]
 
 
+def one_of(values: Iterable[int] | Iterable[str]) -> RawSQL:
+    """For `…__in`: these values as one parameter, however many they are, instead of one each."""
+    found = list(values)
+    if not _is_postgres():
+        return RawSQL("SELECT value FROM JSON_EACH(%s)", [json.dumps(found)])
+    kind = "text" if found and isinstance(found[0], str) else "bigint"
+    return RawSQL(f"SELECT UNNEST(%s::{kind}[])", [found])  # noqa: S611 - one of two words of ours
+
+
 # --- the two databases ------------------------------------------------------------------------------------------------
 
 

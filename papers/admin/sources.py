@@ -1,6 +1,7 @@
 """Sources in the admin: how each is doing, fetching now, trying an address before it is saved, asking for past days."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -18,7 +19,9 @@ from django.utils.timesince import timesince, timeuntil
 
 from papers.admin.charts import bar_chart
 from papers.backfilling import NoBackfillError, start_backfill
+from papers.changes import readable
 from papers.desk import save_changed
+from papers.entries import Entry
 from papers.feeds.kinds import KIND_NAMES, SourceKind
 from papers.ingest import announcement_today
 from papers.models import Backfill, Fetch, Source, SourceChange, SourceDay, SourceState
@@ -29,6 +32,7 @@ from papers.tasks import backfill, fetch_source
 URL_FIELDS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {models.URLField: {"assume_scheme": "https"}}
 CHART_DAYS = 14
 SHOWN_ENTRIES = 20
+SHOWN_AUTHORS = 3
 _LAST_DAYS = 7
 
 
@@ -164,13 +168,13 @@ class SourceAdmin(admin.ModelAdmin[Source]):
 
     @admin.display(description="last success", ordering="last_success_at")
     def last_success(self, source: Source) -> str:
-        return f"{timesince(source.last_success_at)} ago" if source.last_success_at else "never"
+        return f"{timesince(source.last_success_at, depth=1)} ago" if source.last_success_at else "never"
 
     @admin.display(description="next fetch", ordering="next_fetch_at")
     def next_fetch(self, source: Source) -> str:
         if source.state == SourceState.OFF:
             return "–"
-        return f"in {timeuntil(source.next_fetch_at)}" if source.next_fetch_at > timezone.now() else "now"
+        return f"in {timeuntil(source.next_fetch_at, depth=1)}" if source.next_fetch_at > timezone.now() else "now"
 
     @admin.display(description="last error")
     def trouble(self, source: Source) -> str:
@@ -229,9 +233,17 @@ class SourceAdmin(admin.ModelAdmin[Source]):
             "opts": self.opts,
             "form": form,
             "found": found,
-            "entries": found.feed.entries[:SHOWN_ENTRIES] if found and found.feed else [],
+            "entries": [_as_shown(entry) for entry in found.feed.entries[:SHOWN_ENTRIES]]
+            if found and found.feed
+            else [],
         }
         return TemplateResponse(request, "admin/papers/source/try.html", context)
+
+
+def _as_shown(entry: Entry) -> Entry:
+    """The entry with its texts as readers would see them."""
+    authors = tuple(readable(author, entry.markup) for author in entry.authors[:SHOWN_AUTHORS])
+    return replace(entry, title=readable(entry.title, entry.markup), authors=authors + entry.authors[SHOWN_AUTHORS:])
 
 
 @admin.register(Fetch)

@@ -15,7 +15,7 @@ from papers.feeds.arxiv_entry import arxiv_entry
 from papers.feeds.collecting import collect_entries
 from papers.feeds.days import parse_mail_date, plain_day
 from papers.feeds.names import split_names, split_raw_names
-from papers.feeds.oai import Record, child_text, children, local_name, parse_oai
+from papers.feeds.oai import Record, child_text, children, parse_oai
 from papers.feeds.wording import take
 from papers.identity import ArxivId, parse_arxiv_id
 
@@ -49,9 +49,9 @@ def _read_entry(record: Record, *, holidays: frozenset[dt.date]) -> Entry:
         raise ValueError("was deleted by the source")
     if record.metadata is None:
         raise ValueError("has no metadata")
-    read = {"arXiv": _read_arxiv, "arXivRaw": _read_raw, "dc": _read_dublin_core}.get(local_name(record.metadata))
+    read = {"arXiv": _read_arxiv, "arXivRaw": _read_raw, "dc": _read_dublin_core}.get(record.metadata.tag)
     if read is None:
-        message = f"is in the format {local_name(record.metadata)[:60]}, not in arXiv, arXivRaw or oai_dc"
+        message = f"is in the format {record.metadata.tag[:60]}, not in arXiv, arXivRaw or oai_dc"
         raise ValueError(message)
     return read(record, record.metadata, holidays)
 
@@ -139,7 +139,7 @@ def _name_of(author: Element) -> str:
     parts = (take(child_text(author, name)) for name in ("forenames", "keyname", "suffix"))
     name = " ".join(filter(None, parts))
     # Behind `Super-Kamiokande Collaboration` some put a colon, as an author of its own.
-    return name if any(map(str.isalpha, name)) else ""
+    return name if name.isalpha() or any(map(str.isalpha, name)) else ""
 
 
 def _texts(metadata: Element, name: str) -> list[str]:

@@ -62,24 +62,29 @@ def parse_oai(*, body: bytes, content_type: str = "") -> Harvest:
 
 
 def children(element: Element, name: str) -> Iterator[Element]:
-    """The children of this local name; which namespace they stand in differs between servers."""
-    return (child for child in element if local_name(child) == name)
+    """The children of this name."""
+    return element.iterfind(name)
 
 
 def child_text(element: Element | None, name: str) -> str:
-    """All text in the first child of this local name; empty where there is none."""
-    found = next(children(element, name), None) if element is not None else None
-    return "".join(found.itertext()) if found is not None else ""
+    """All text in the first child of this name; empty where there is none."""
+    found = element.find(name) if element is not None else None
+    if found is None:
+        return ""
+    return "".join(found.itertext()) if len(found) else found.text or ""
 
 
-def local_name(element: Element) -> str:
-    """The element's name without its namespace."""
-    return element.tag.rpartition("}")[2]
+def _parse(text: str) -> Element:
+    """The document with bare names: which namespace they stand in differs between servers."""
+    root = fromstring(text)  # noqa: S314 - no DTD here
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
 
 
 def _read_records(pieces: Pieces) -> tuple[list[Record], list[Problem]]:
     try:
-        return [_read_record(found) for found in _records_in(fromstring(pieces.text))], []  # noqa: S314 - no DTD here
+        return [_read_record(found) for found in _records_in(_parse(pieces.text))], []
     except ParseError:
         return _read_singly(pieces)
 
@@ -90,7 +95,7 @@ def _read_singly(pieces: Pieces) -> tuple[list[Record], list[Problem]]:
     records, problems = list[Record](), list[Problem]()
     for number, piece in enumerate(pieces.entries, start=1):
         try:
-            document = fromstring(pieces.around(piece))  # noqa: S314 - no DTD here
+            document = _parse(pieces.around(piece))
         except ParseError:
             problems.append(Problem(item=f"record {number}", reason="is broken XML", excerpt=piece[:200]))
             continue
@@ -100,7 +105,7 @@ def _read_singly(pieces: Pieces) -> tuple[list[Record], list[Problem]]:
 
 def _records_in(document: Element) -> Iterator[Element]:
     for part in document:
-        if local_name(part) in _VERBS:
+        if part.tag in _VERBS:
             yield from children(part, "record")
 
 
@@ -122,7 +127,7 @@ def _find_token(text: str) -> tuple[str, str]:
 
 
 def _refuse_errors(text: str) -> None:
-    errors = [part for part in fromstring(text) if local_name(part) == "error"]  # noqa: S314 - no DTD here
+    errors = list(_parse(text).iterfind("error"))
     codes = {part.get("code") or "" for part in errors}
     words = "; ".join(filter(None, (take("".join(part.itertext())) for part in errors)))[:500]
     if not errors:

@@ -136,7 +136,7 @@ def _read_rss(root: Element) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _read_item(item: Element) -> dict[str, Any]:
-    if item.attrib:
+    if item.keys():
         raise _UnsureError
     raw = dict[str, Any]()
     authors, tags = list[dict[str, str]](), list[dict[str, str]]()
@@ -146,7 +146,7 @@ def _read_item(item: Element) -> dict[str, Any]:
         if name:
             _put(raw, name, _text_of(child))
         elif tag == "category":
-            if child.attrib.keys() - {"domain"}:
+            if child.keys() not in ([], ["domain"]):
                 raise _UnsureError
             tags.append({"term": _text_of(child, attributes=True)})
         elif tag == "link":
@@ -173,7 +173,7 @@ def _read_atom(root: Element) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _read_entry(entry: Element) -> dict[str, Any]:
-    if entry.attrib:
+    if entry.keys():
         raise _UnsureError
     raw = _read_common(entry, _ATOM_TEXTS)
     return raw | {"title_detail": _PLAIN, "summary_detail": _PLAIN}
@@ -182,6 +182,7 @@ def _read_entry(entry: Element) -> dict[str, Any]:
 def _read_common(children: Iterable[Element], texts: dict[str, str]) -> dict[str, Any]:
     raw = dict[str, Any]()
     authors, tags, links = list[dict[str, str]](), list[dict[str, str]](), list[dict[str, str]]()
+    has_creator = False
     for child in children:
         tag = child.tag
         name = texts.get(tag)
@@ -190,6 +191,9 @@ def _read_common(children: Iterable[Element], texts: dict[str, str]) -> dict[str
         elif tag == f"{_ATOM}link":
             links.append(_link_of(child))
         elif tag == f"{_ATOM}author":
+            # Behind a creator, feedparser writes its name over the creator's.
+            if has_creator:
+                raise _UnsureError
             authors.append(_author_of(child))
         elif tag == f"{_ATOM}category":
             tags.append({"term": _term_of(child)})
@@ -198,6 +202,7 @@ def _read_common(children: Iterable[Element], texts: dict[str, str]) -> dict[str
         elif tag == f"{_ATOM}id":
             _put(raw, "id", _guid_of(child))
         elif tag == f"{_DC}creator":
+            has_creator = True
             authors.append(_creator_of(child))
         elif tag == f"{_ARXIV}primary_category":
             _put(raw, "arxiv_primary_category", {"term": _term_of(child)})
@@ -219,7 +224,8 @@ def _put_date(raw: dict[str, Any], name: str, element: Element) -> None:
 
 
 def _text_of(element: Element, *, attributes: bool = False) -> str:
-    if len(element) or (element.attrib and not attributes):
+    # Asked for its keys, an element without attributes makes no dictionary to keep.
+    if len(element) or (not attributes and element.keys()):
         raise _UnsureError
     text = (element.text or "").strip()
     return text if text.isascii() else _mended(text)
@@ -241,7 +247,7 @@ def _address_of(element: Element) -> str:
 
 
 def _guid_of(element: Element) -> str:
-    if element.attrib.keys() - {"isPermaLink"}:
+    if element.keys() not in ([], ["isPermaLink"]):
         raise _UnsureError
     text = _text_of(element, attributes=True)
     if "///" in text:
@@ -292,7 +298,7 @@ def _pass_over(element: Element) -> None:
     if element.tag in _LISTS and not element.attrib:
         for child in element:
             _pass_over(child)
-    elif element.tag not in _UNREAD or element.attrib or len(element):
+    elif element.tag not in _UNREAD or element.keys() or len(element):
         raise _UnsureError
 
 

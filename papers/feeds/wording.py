@@ -61,7 +61,7 @@ def take_abstract(text: str) -> str:
 
 def take_authors(names: list[str]) -> tuple[str, ...]:
     """The names that are some, none of them endless."""
-    return tuple(_cut(name, AUTHOR_LENGTH) for name in map(take, names) if name)[:AUTHOR_COUNT]
+    return tuple([_cut(name, AUTHOR_LENGTH) for name in map(take, names) if name][:AUTHOR_COUNT])
 
 
 def take_link(address: object, *, base: str = "") -> str:

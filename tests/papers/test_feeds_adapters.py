@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from papers.entries import AnnouncementKind, FeedRefusedError, ParsedFeed
+from papers.entries import AnnouncementKind, Entry, FeedRefusedError, ParsedFeed
 from papers.feeds import KINDS, ResumeRefusedError, parse_feed
+from papers.feeds.collecting import collect_entries
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "feeds"
 SAMPLES = {
@@ -70,6 +71,20 @@ def good_item(kind: str, number: int = 1) -> dict[str, Any]:
 
 def titles(feed: ParsedFeed) -> list[str]:
     return [entry.title for entry in feed.entries]
+
+
+class TestCollecting:
+    def test_item_of_a_shape_nobody_thought_of_is_a_problem_beside_the_others(self) -> None:
+        def read(item: str) -> Entry:
+            return Entry(key=item, title=["x"][len(item) - 1])
+
+        def name_of(item: str) -> str:
+            return {"a": "A", "bbb": "B"}[item]
+
+        entries, problems = collect_entries(items=["a", "bbb", "cc", "a"], read=read, name_of=name_of)
+        assert [entry.key for entry in entries] == ["a", "a"]
+        assert [problem.item for problem in problems] == ["B", "entry 3"]
+        assert "unexpected shape (IndexError" in problems[0].reason
 
 
 class TestRecords:
@@ -130,6 +145,18 @@ class TestRecords:
     def test_markup_in_a_title_is_its_text(self) -> None:
         [entry] = parse_feed(body=records(record(1, title="A <b>bold</b> &lt;script&gt;")), kind="arxiv_oai").entries
         assert entry.title == "A bold <script>"
+
+    @pytest.mark.parametrize("date", ["Tue, 31 Feb 2026 09:00:00 GMT", "Fri, 17 Jan 1025 09:00:00 GMT", "soon", ""])
+    def test_version_without_a_possible_date_is_dated_by_its_stamp(self, date: str) -> None:
+        raw = record(1, f"<version version='v1'><date>{date}</date></version><version version='x'/>")
+        body = records(raw.replace("arXiv xmlns", "arXivRaw xmlns").replace("</arXiv>", "</arXivRaw>"))
+        [entry] = parse_feed(body=body, kind="arxiv_oai").entries
+        assert (entry.version, entry.announced_date) == (1, dt.date(2026, 3, 4))
+
+    def test_version_date_without_a_zone_is_utc(self) -> None:
+        raw = record(1, "<version version='v1'><date>Tue, 3 Mar 2026 18:59:00</date></version>")
+        body = records(raw.replace("arXiv xmlns", "arXivRaw xmlns").replace("</arXiv>", "</arXivRaw>"))
+        assert parse_feed(body=body, kind="arxiv_oai").entries[0].announced_date == dt.date(2026, 3, 4)
 
     @pytest.mark.parametrize("created", ["0000-01-01", "9999-12-31", "1899-01-01", "soon", ""])
     def test_impossible_dates_are_no_dates(self, created: str) -> None:
@@ -269,6 +296,11 @@ class TestJson:
             body=wrapped("openreview", [{**good_item("openreview"), "cdate": date}]), kind="openreview"
         ).entries
         assert entry.announced_date is None
+
+    @pytest.mark.parametrize("note", [{"content": {"title": "x"}}, {"id": "", "forum": None, "content": {}}])
+    def test_note_without_an_id_is_a_problem(self, note: dict[str, Any]) -> None:
+        feed = parse_feed(body=wrapped("openreview", [note]), kind="openreview")
+        assert [problem.reason for problem in feed.problems] == ["has no id"]
 
     def test_server_that_is_no_server_of_theirs_is_not_linked_to(self) -> None:
         item = {**good_item("biorxiv"), "server": "evil.example/"}

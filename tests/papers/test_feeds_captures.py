@@ -6,11 +6,14 @@ import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from papers.entries import AnnouncementKind, FeedRefusedError, Markup, ParsedFeed
-from papers.feeds import parse_feed
+from papers.feeds import parse_feed, xml
 
 CAPTURES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "feeds"
 pytestmark = pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captured feeds are not here")
@@ -173,3 +176,49 @@ def test_records_are_dated_by_their_stamp_where_that_is_near_the_schedule() -> N
 
 def test_preprint_feed_is_read_by_its_own_kind_as_well() -> None:
     assert capture("biorxiv_rss_one_subject.xml", "biorxiv") == capture("biorxiv_rss_one_subject.xml", "rss")
+
+
+DAMAGE = [
+    b"",
+    b"<",
+    b">",
+    b"&",
+    b"&#0;",
+    b'"',
+    b"\\",
+    b"]",
+    b"}",
+    b"\x00",
+    b"\xff",
+    b"<item>",
+    b"</entry>",
+    b"<record>",
+]
+KIND_OF = {"arxiv_api": "arxiv_api", "arxiv_oai": "arxiv_oai", "arxiv": "arxiv", "hf": "hf", "biorxiv": "biorxiv"}
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_damaged_captures_are_read_or_refused_by_both_readers_alike(data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(path for path in CAPTURES.iterdir() if path.suffix in {".xml", ".json"})))
+    kind = next((kind for start, kind in KIND_OF.items() if path.name.startswith(start)), "rss")
+    body = bytearray(path.read_bytes()[: data.draw(st.sampled_from([3_000, 15_000]))])
+    for _ in range(data.draw(st.integers(0, 5))):
+        at = data.draw(st.integers(0, len(body) - 1))
+        body[at : at + data.draw(st.integers(0, 12))] = data.draw(st.sampled_from(DAMAGE))
+    if data.draw(st.booleans()):
+        body += b"</description></item></channel></rss>"
+    found = read(bytes(body), kind)
+    with mock.patch.object(xml, "QUICK_IS_ON", new=False):
+        assert read(bytes(body), kind) == found
+    for entry in found.entries if isinstance(found, ParsedFeed) else ():
+        assert 0 < len(entry.title) <= 1_000
+        json.dumps([entry.title, entry.abstract, entry.authors], ensure_ascii=False).encode()
+
+
+def read(body: bytes, kind: str) -> ParsedFeed | str:
+    try:
+        return parse_feed(body=body, kind=kind)
+    except FeedRefusedError as refusal:
+        return str(refusal)

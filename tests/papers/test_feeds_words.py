@@ -1,13 +1,18 @@
 """The small rules of the adapters: names, categories, markup, links, and withdrawals."""
 
+import unicodedata
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from papers.entries import AnnouncementKind as Kind
 from papers.entries import Markup
 from papers.feeds import parse_feed
-from papers.feeds.names import split_arxiv_names, split_names
+from papers.feeds.names import split_arxiv_names, split_names, split_raw_names
 from papers.feeds.taxonomy import arxiv_categories
-from papers.feeds.wording import as_text, markup_of, take_link, unescape_once
+from papers.feeds.wording import as_text, markup_of, take, take_link, unescape_once
+from papers.text import _UNWANTED, _limit_stacks, fold
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,19 @@ from papers.feeds.wording import as_text, markup_of, take_link, unescape_once
 )
 def test_arxiv_names_are_split_outside_parentheses(text: str, names: list[str]) -> None:
     assert split_arxiv_names(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Ann Lee, Bo Li and Cy Wu", ["Ann Lee", "Bo Li", "Cy Wu"]),
+        ("Ann Lee (MIT and ETH, Zurich), Bo Li, and Cy Wu (CERN)", ["Ann Lee", "Bo Li", "Cy Wu"]),
+        ("Anders Andersson", ["Anders Andersson"]),
+        ("", []),
+    ],
+)
+def test_names_as_authors_wrote_them_are_split_at_and_too(text: str, names: list[str]) -> None:
+    assert split_raw_names(text) == names
 
 
 @pytest.mark.parametrize(
@@ -155,3 +173,16 @@ def test_announcement_types_are_arxivs_and_the_withdrawal(
 ) -> None:
     [entry] = parse_feed(body=arxiv_item(version, kind, abstract), kind="arxiv").entries
     assert (entry.announcement, entry.version, entry.abstract) == (expected, version, abstract)
+
+
+def fold_plainly(text: str) -> str:
+    """White space folded, the way that is right for every text."""
+    text = unicodedata.normalize("NFC", _limit_stacks(_UNWANTED.sub("", text)))
+    return " ".join(text.split())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet=st.sampled_from("aé é \t\n\x0b\x1b\x1c\x7f\x85\xa0\u200b\u2028\ufeff\u0301$\\"), max_size=12))
+def test_text_is_folded_the_same_whatever_is_in_it(text: str) -> None:
+    assert fold(text) == fold_plainly(text)
+    assert take(text.replace("\ufeff", "")) == fold_plainly(text.replace("\ufeff", ""))

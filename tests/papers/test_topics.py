@@ -113,7 +113,7 @@ TEXTS = st.lists(
 WORDS = st.lists(TEXTS.filter(lambda text: len(text) < 30), max_size=3).map(tuple)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS, TEXTS, WORDS, WORDS, WORDS, st.sampled_from(["", "cs.CL"]))
 def test_the_quick_matcher_finds_what_the_plain_one_finds(
     title: str,

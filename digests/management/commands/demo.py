@@ -25,7 +25,7 @@ class Command(AnsweringCommand):
     help = (
         "Run the daily loop once in a fresh database: take in a document, publish its edition, and send one digest to "
         "the mailbox in VAR_DIR. The document's own date is «today». Without --feed the bundled sample is used. "
-        "`make demo FEED=path KIND=arxiv|hf|rss` sets up the fresh database for you. "
+        "`make demo FEED=path KIND=rss` (or another kind) sets up the fresh database for you. "
         "Exit code 0: it worked, or nothing was announced. 2: the document was refused, with the reason."
     )
 
