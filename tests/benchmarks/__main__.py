@@ -74,8 +74,14 @@ def main() -> int:
         # After each, so that a later one that fails takes nothing with it.
         (var_dir / "bench-pages.json").write_text(json.dumps(kept, indent=1) + "\n")
         (var_dir / "bench.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+        write_pages(modules, kept=kept, figures=figures)
         for figure, value in sorted(kept[name]["figures"].items()):
             say(f"  {figure} = {report.show(value)}")
+    return 0
+
+
+def write_pages(modules: dict[str, ModuleType], *, kept: dict[str, Any], figures: dict[str, float]) -> None:
+    """Both pages of docs/, from all that was ever measured here."""
     sections = [
         report.Section(
             name=name,
@@ -91,7 +97,6 @@ def main() -> int:
     report.write(REPOSITORY / "docs" / "performance.md", sections)
     if set(figures) >= scale.NEEDED:
         scale.write(REPOSITORY / "docs" / "scale.md", figures)
-    return 0
 
 
 def _read(path: Path) -> dict[str, Any]:
