@@ -21,6 +21,10 @@ from tests import benchmarks
 from tests.benchmarks import report, scale
 from tests.benchmarks.bench import REPOSITORY, Bench
 
+# A machine at rest shows less than this.
+BUSY = 0.5
+BUSY_WORDS = "the machine was busy with other work: a load of {load:.1f} on {cores} cores when this began"
+
 
 def find_benchmarks() -> dict[str, ModuleType]:
     """Every module of this folder that has a NAME and a `run`, by name."""
@@ -43,6 +47,9 @@ def measure(module: ModuleType, *, var_dir: Path) -> dict[str, Any]:
             cache=var_dir / "bench",
             say=say,
         )
+        load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+        if load > BUSY:
+            bench.note(BUSY_WORDS.format(load=load, cores=cores))
         try:
             figures = module.run(bench)
         finally:
