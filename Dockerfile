@@ -16,6 +16,7 @@ COPY papers papers
 COPY subscriptions subscriptions
 COPY digests digests
 COPY mailer mailer
+COPY limits limits
 COPY templates templates
 COPY static static
 # Static files need no secret, but settings ask for some: these are made up, used here alone, and not kept.

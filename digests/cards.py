@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from digests.markdown import to_inline_html, to_text
 from digests.models import EditionPaper
 from papers.models import Announcement, Paper
+from subscriptions.journal import one_of
 
 SHOWN_AUTHORS = 4
 EXCERPT_LENGTH = 420
@@ -44,9 +45,14 @@ def cards_for(paper_ids: Iterable[int], *, entries: Mapping[int, EditionPaper] |
     """Cards of these papers, by id, in a fixed number of queries. `entries` tells which were picked, and why."""
     ids = list(paper_ids)
     entries = entries or {}
-    samples = set(sample_sightings().filter(paper_id__in=ids).values_list("paper_id", flat=True))
+    samples = sample_ids(ids)
     papers = Paper.objects.filter(id__in=ids).prefetch_related("topics")
     return {paper.pk: make_card(paper, entry=entries.get(paper.pk), is_sample=paper.pk in samples) for paper in papers}
+
+
+def sample_ids(paper_ids: Iterable[int]) -> set[int]:
+    """Those of these papers that only the sample ever showed."""
+    return set(sample_sightings().filter(paper_id__in=one_of(paper_ids)).values_list("paper_id", flat=True))
 
 
 def sample_sightings() -> QuerySet[Announcement]:

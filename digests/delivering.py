@@ -11,7 +11,16 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from digests.digest import Digest, Shelf, choose_digest, compose_digest, join_digest, repeat_digest, shelf_for
+from digests.digest import (
+    Digest,
+    Shelf,
+    choose_digest,
+    compose_digest,
+    join_digest,
+    personal_parts,
+    repeat_digest,
+    shelf_for,
+)
 from digests.models import Delivery, Edition, EditionState, age_limit
 from digests.readers import Recipient, read_recipients, read_suppressed
 from mailer.messages import Message, OverBudgetError
@@ -21,7 +30,6 @@ from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
 from subscriptions.sending import Made, Unmade, renew_database_connection, send_claimed
 from subscriptions.suppression import not_suppressed
-from subscriptions.tokens import Purpose
 
 logger = logging.getLogger(__name__)
 
@@ -178,12 +186,13 @@ class DigestWork:
 
 
 def _compose(row: ClaimedDelivery, digest: Digest, reader: Recipient, shelf: Shelf) -> Message:
+    personal = personal_parts(reader, shelf)
     return compose_digest(
-        join_digest(digest, reader, shelf=shelf),
+        join_digest(digest, reader, shelf=shelf, personal=personal),
         reader,
         public_id=row.public_id,
         now=shelf.now,
-        unsubscribe_url=shelf.links[Purpose.UNSUBSCRIBE](reader.public_id),
+        unsubscribe_url=personal.unsubscribe_url,
     )
 
 

@@ -4,12 +4,12 @@ import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 from django.conf import settings
 
-from digests.cards import Card, cards_for
+from digests.cards import Card, cards_for, make_card, sample_ids
 from digests.markdown import to_html, to_text
 from digests.models import Choice, Edition, EditionPaper
 from digests.press import HEADINGS, Line, Personal, Press, papers_for_you, preheader
@@ -24,7 +24,7 @@ from subscriptions.words import rhythm_of
 
 MOST_EDITIONS = 7
 # Batches of one process that follow each other this closely share what they read of editions.
-SHELF_SECONDS = 20.0
+SHELF_SECONDS = 60.0
 
 _PICKED = "Picked by the editor"
 _IN_YOUR_TOPIC = "In your topic "
@@ -58,7 +58,11 @@ class Shelf:
         self.press = press or Press()
         self.made_at = time.monotonic()
         self._published: list[Edition] | None = None
-        self._candidates: dict[tuple[tuple[int, int], ...], list[Candidate]] = {}
+        # What editions hold: every entry, the last of each paper, those picked, and which papers are of the sample.
+        self._entries: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
+        self._offered: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
+        self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
+        self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
         self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
         # By the identity of choices, which are kept with them.
@@ -66,6 +70,7 @@ class Shelf:
         self._topic_names: dict[str, str] | None = None
         self._reasons: dict[tuple[Section, str, int | None], str] = {}
         self._contexts: dict[tuple[int, int, bool], dict[str, Any]] = {}
+        self.site_name = str(settings.SITE_NAME)
         self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
 
     def begin_batch(self, now: dt.datetime) -> None:
@@ -87,16 +92,32 @@ class Shelf:
         """The papers of these editions that may be sent."""
         key = _key(editions)
         if (key, with_replacements) not in self._arranged:
-            if key not in self._candidates:
-                self._candidates[key] = _load_candidates(editions)
-            arranged = arrange(self._candidates[key], with_replacements=with_replacements)
+            if key not in self._entries:
+                self._load(editions)
+            arranged = arrange(
+                map(_candidate, count(), self._entries[key].values()), with_replacements=with_replacements
+            )
             self._arranged[key, with_replacements] = arranged
         return self._arranged[key, with_replacements]
 
+    def _load(self, editions: Sequence[Edition]) -> None:
+        key, entries = _key(editions), _read_entries(editions)
+        self._entries[key] = {entry.pk: entry for entry in entries}
+        self._offered[key] = {entry.paper_id: entry for entry in entries}
+        self._picks[key] = {entry.paper_id: entry for entry in entries if entry.choice == Choice.PICK}
+        self._samples[key] = sample_ids(self._offered[key])
+
     def cards(self, paper_ids: Iterable[int], *, editions: Sequence[Edition]) -> dict[int, Card]:
         """Cards of these papers as they stand in these editions, made once each."""
-        cards = self._cards.setdefault(_key(editions), {})
+        key = _key(editions)
+        cards = self._cards.setdefault(key, {})
         missing = [pk for pk in paper_ids if pk not in cards]
+        for pk in missing:
+            # What was offered was read for that, and needs no second look at the database.
+            if entry := self._offered.get(key, {}).get(pk):
+                pick = self._picks[key].get(pk)
+                cards[pk] = make_card(entry.paper, entry=pick, is_sample=pk in self._samples[key])
+        missing = [pk for pk in missing if pk not in cards]
         if missing:
             # A pick and its note belong to the edition they were made in: another may be a draft.
             picks = EditionPaper.objects.filter(edition__in=editions, paper_id__in=missing, choice=Choice.PICK)
@@ -204,9 +225,10 @@ def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -
     return join_digest(digest, _recipient(subscriber, digest.edition, now=now), shelf=Shelf(now=now)).rendered
 
 
-def join_digest(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Parts:
+def join_digest(digest: Digest, recipient: Recipient, *, shelf: Shelf, personal: Personal | None = None) -> Parts:
     """The digest joined from pieces. Raises OverBudgetError where its HTML would be cut off in the inbox."""
-    return shelf.press.join(digest.lines, personal_parts(recipient, shelf), frame_context=shelf.context(digest))
+    personal = personal or personal_parts(recipient, shelf)
+    return shelf.press.join(digest.lines, personal, frame_context=shelf.context(digest))
 
 
 def render_plainly(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Rendered:
@@ -252,7 +274,7 @@ def _recipient(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) ->
 def personal_parts(recipient: Recipient, shelf: Shelf) -> Personal:
     """What in a digest is this reader's alone, besides the papers."""
     return Personal(
-        why=_why(recipient),
+        why=_why(recipient, shelf.site_name),
         manage_url=shelf.links[Purpose.MANAGE](recipient.public_id),
         unsubscribe_url=shelf.links[Purpose.UNSUBSCRIBE](recipient.public_id),
     )
@@ -274,26 +296,27 @@ def _context(edition: Edition, *, is_sample: bool) -> dict[str, Any]:
     }
 
 
-def _load_candidates(editions: Sequence[Edition]) -> list[Candidate]:
-    entries = (
+def _read_entries(editions: Sequence[Edition]) -> list[EditionPaper]:
+    """Every paper of these editions that may be sent, those of the newest edition first."""
+    return list(
         EditionPaper.objects.filter(edition__in=editions, paper__withdrawn_at__isnull=True)
         .exclude(choice=Choice.HIDDEN)
         .select_related("paper", "edition")
         .prefetch_related("paper__topics")
         .order_by("-edition__date", "position", "id")
     )
-    return [
-        Candidate(
-            paper_id=entry.paper_id,
-            announced_date=entry.paper.announced_date,
-            topics=tuple(topic.slug for topic in entry.paper.topics.all() if topic.is_active),
-            upvotes=entry.paper.upvotes,
-            is_pick=entry.choice == Choice.PICK,
-            is_replacement=entry.is_replacement,
-            pick_position=order,
-        )
-        for order, entry in enumerate(entries)
-    ]
+
+
+def _candidate(order: int, entry: EditionPaper) -> Candidate:
+    return Candidate(
+        paper_id=entry.paper_id,
+        announced_date=entry.paper.announced_date,
+        topics=tuple(topic.slug for topic in entry.paper.topics.all() if topic.is_active),
+        upvotes=entry.paper.upvotes,
+        is_pick=entry.choice == Choice.PICK,
+        is_replacement=entry.is_replacement,
+        pick_position=order,
+    )
 
 
 def _sections(digest: Digest) -> list[dict[str, object]]:
@@ -328,8 +351,8 @@ def _section_of(reason: str) -> Section:
     return Section.PERSONAL if reason.startswith(_IN_YOUR_TOPIC) else Section.TRENDING
 
 
-def _why(recipient: Recipient) -> str:
+def _why(recipient: Recipient, site_name: str) -> str:
     names = recipient.topic_names
     about = f" about {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}" if names else ""
-    asked = f"You asked {settings.SITE_NAME} for up to {recipient.max_papers} papers{about}"
+    asked = f"You asked {site_name} for up to {recipient.max_papers} papers{about}"
     return f"{asked}, {rhythm_of(recipient.schedule)}."

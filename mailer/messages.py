@@ -70,6 +70,8 @@ class _Letterhead:
 
     extra: dict[str, str]
     wire: bytes
+    mail_domain: str
+    reply_to: list[str] | None
 
 
 class Message(EmailMultiAlternatives):
@@ -82,14 +84,14 @@ class Message(EmailMultiAlternatives):
     def __init__(self, parts: Parts, *, to: str, public_id: str, head: _Letterhead, unsubscribe_url: str) -> None:
         self._parts = parts
         self._head = head
-        self._public_id = public_id
         self._unsubscribe_url = unsubscribe_url
         self._alternatives: list[Any] | None = None
+        self._message_id = f"<{public_id}@{head.mail_domain}>"
         super().__init__(
             subject=parts.subject,
             to=[to],
-            headers={"Message-ID": f"<{public_id}@{settings.MAIL_DOMAIN}>", **head.extra},
-            reply_to=[settings.REPLY_TO] if settings.REPLY_TO else None,
+            headers={"Message-ID": self._message_id, **head.extra},
+            reply_to=head.reply_to,
         )
         if unsubscribe_url:
             self.extra_headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
@@ -125,7 +127,7 @@ class Message(EmailMultiAlternatives):
         head = [
             wire.subject_header(self.subject),
             wire.address_header("To", self.to[0], utf8=utf8),
-            wire.unbroken_header("Message-ID", f"<{self._public_id}@{settings.MAIL_DOMAIN}>"),
+            wire.unbroken_header("Message-ID", self._message_id),
             self._head.wire,
         ]
         if self._unsubscribe_url:
@@ -198,4 +200,6 @@ def _letterhead(
     if reply_to:
         lines.append(wire.header("Reply-To", sanitize_address(reply_to, "utf-8")))
     lines += [wire.header(name, value) for name, value in extra.items()]
-    return _Letterhead(extra=extra, wire=b"".join(lines))
+    return _Letterhead(
+        extra=extra, wire=b"".join(lines), mail_domain=mail_domain, reply_to=[reply_to] if reply_to else None
+    )

@@ -311,6 +311,7 @@ class SmtpLines:
         self.provider = "smtp"
         self._reopen = reopen
         self._messages: dict[SmtpLine, int] = {}
+        self._idle = list(lines)
         self._selector = selectors.DefaultSelector()
         self._watched: dict[SmtpLine, int] = {}
         for line in self.lines:
@@ -319,7 +320,7 @@ class SmtpLines:
     @property
     def free(self) -> int:
         """How many messages could be submitted now."""
-        return sum([line.is_open and line not in self._messages for line in self.lines])
+        return len(self._idle)
 
     @property
     def in_flight(self) -> int:
@@ -328,7 +329,7 @@ class SmtpLines:
 
     def submit(self, key: int, message: EmailMessage) -> None:
         """Start to hand over one message, known as `key` when its outcome is told."""
-        line = next(line for line in self.lines if line.is_open and line not in self._messages)
+        line = self._idle.pop()
         self._messages[line] = key
         line.submit(message)
         self._watch(line)
@@ -360,7 +361,9 @@ class SmtpLines:
         found = [(self._messages.pop(line), outcome) for line, outcome in known]
         for line, _ in known:
             self._watch(line)
-        for line in [line for line in self.lines if not line.is_open and line not in self._messages]:
+            self._idle.append(line)
+        # One may also have been closed while it had nothing to do.
+        for line in [line for line in self._idle if not line.is_open]:
             self._replace(line)
         return found
 
@@ -368,10 +371,12 @@ class SmtpLines:
         """What broke is opened anew, once: a server that does not let us in again now will not a moment later."""
         self._watch(line)
         self.lines.remove(line)
+        self._idle.remove(line)
         self._watched.pop(line, None)
         with contextlib.suppress(OSError):
             another = self._reopen()
             self.lines.append(another)
+            self._idle.append(another)
             self._watch(another)
 
     def _watch(self, line: SmtpLine) -> None:

@@ -32,13 +32,14 @@ LOOK_AGAIN = dt.timedelta(minutes=5)
 # A task ends within minutes, well before its lease: what a slow mail service leaves undone waits for the next bell.
 LONGEST_BATCH = 180.0
 # So many rows are claimed, read and made together.
-HANDFUL = 250
+HANDFUL = 500
 # Seconds between the tries to write into the journal.
 JOURNAL_AGAIN_AFTER = (0.2, 1.0, 5.0)
 # How long a worker whose time is up waits for the answers to what it has handed over.
 LAST_WORDS_SECONDS = 10.0
-# With some answers there, how long to wait for more of them to share a commit with.
-GATHER_SECONDS = 0.002
+# With some answers there, how long to wait for more of them to share a commit with, and how many are enough.
+GATHER_SECONDS = 0.005
+GATHER_SHARE = 0.75
 # A batch waits so long for leave to send; what must wait longer is put back.
 LONGEST_WAIT = 20.0
 SHORT_SLEEP = 0.25
@@ -111,7 +112,8 @@ class Batch(Generic[Row]):
         mails = self._mails(rows)
         is_more = True
         while True:
-            while is_more and self._wants_more():
+            wanted = self._wanted()
+            while is_more and len(self._ready) < wanted and len(self._held) < HANDFUL:
                 made = next(mails, None)
                 is_more = made is not None
                 if isinstance(made, Unmade):
@@ -141,10 +143,9 @@ class Batch(Generic[Row]):
             self.states.append(None)
         self._give_back(self._rest(), why)
 
-    def _wants_more(self) -> bool:
-        """Enough to fill every line, and as much again while they are busy; no more in hand than a handful."""
-        wanted = max(1, self.lines.in_flight + self.lines.free)
-        return len(self._ready) < wanted and len(self._held) < HANDFUL
+    def _wanted(self) -> int:
+        """How many mails to have ready: enough to fill every line, and as much again while they are busy."""
+        return max(1, self.lines.in_flight + self.lines.free)
 
     def _mails(self, rows: Sequence[Row]) -> Iterator[Made[Row] | Unmade[Row]]:
         made = self.work.make(rows)
@@ -213,10 +214,10 @@ class Batch(Generic[Row]):
     def _hear(self, seconds: float) -> None:
         """Wait for answers; where there are some, a moment longer for more, so that a commit serves many."""
         heard = self.lines.poll(max(0.0, seconds))
-        if heard and len(self._flying) > 2 * len(heard):
-            until = time.monotonic() + GATHER_SECONDS
-            while len(self._flying) > 2 * len(heard) and (left := until - time.monotonic()) > 0:
-                heard += self.lines.poll(left)
+        enough = GATHER_SHARE * len(self._flying)
+        until = time.monotonic() + GATHER_SECONDS
+        while heard and len(heard) < enough and (left := until - time.monotonic()) > 0:
+            heard += self.lines.poll(left)
         self._answers += [(self._flying.pop(pk), outcome) for pk, outcome in heard]
         for _, outcome in heard:
             if isinstance(outcome, TryLater) and outcome.wait_seconds:

@@ -17,6 +17,10 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
+
+__all__ = ["feedparser_alone", "forget_papers", "store_feed", "store_records"]
+
 POSTGRES_FACTS = {
     "commits": "xact_commit from pg_stat_database where datname = current_database()",
     "wal_bytes": "pg_current_wal_lsn() - '0/0'::pg_lsn",

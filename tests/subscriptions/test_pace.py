@@ -48,12 +48,12 @@ def test_without_limits_everything_may_leave():
 
 
 def test_two_workers_together_keep_one_rate(settings: Settings):
-    settings.SEND_RATE = 50
+    settings.SEND_RATE = 0.1
     first, second = Pace("smtp"), Pace("smtp")
     granted = first.allow(ADDRESSES).count(True) + second.allow(ADDRESSES).count(True)
-    assert granted == 5
+    assert granted == 1
     assert first.is_shut
-    assert 0 < first.wait_seconds(ADDRESSES) <= 0.03
+    assert 5 < first.wait_seconds(ADDRESSES) <= 10
 
 
 def test_each_provider_has_a_rate_of_its_own(settings: Settings):
@@ -63,10 +63,10 @@ def test_each_provider_has_a_rate_of_its_own(settings: Settings):
 
 
 def test_a_domain_that_must_wait_lets_others_pass(settings: Settings, sent: list[str], monkeypatch: pytest.MonkeyPatch):
-    settings.SEND_RATE_PER_DOMAIN = {"slow.example": 10}
+    settings.SEND_RATE_PER_DOMAIN = {"slow.example": 1}
     monkeypatch.setattr(sending, "SHORT_SLEEP", 0.01)
-    emails = [f"a{number}@slow.example" for number in range(4)] + [f"b{number}@quick.example" for number in range(4)]
-    assert send_deliveries(deliveries(*emails), now=NOW) == SendReport(accepted=8)
+    emails = ["a1@slow.example", "a2@slow.example", *[f"b{number}@quick.example" for number in range(4)]]
+    assert send_deliveries(deliveries(*emails), now=NOW) == SendReport(accepted=6)
     assert sorted(sent) == sorted(emails)
     assert [email for email in sent if "quick" in email] == sent[1:5]
 
@@ -131,7 +131,9 @@ def test_a_day_gives_its_cap_and_no_more_and_the_next_gives_more(settings: Setti
 
 def test_a_new_sender_sends_no_more_than_the_days_cap(settings: Settings, sent: list[str]):
     settings.SEND_WARMUP_START = 2
-    assert send_deliveries(deliveries(*ADDRESSES[:5]), now=NOW) == SendReport(accepted=2, other=3)
+    # Far from midnight, when the next day's cap would be there.
+    with time_machine.travel(NOW, tick=True):
+        assert send_deliveries(deliveries(*ADDRESSES[:5]), now=NOW) == SendReport(accepted=2, other=3)
     assert WarmupDay.objects.get().taken == 2
     assert Delivery.objects.filter(state="queued", not_before__gt=Now()).count() == 3
 
