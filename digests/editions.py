@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper, EditionState, age_limit
+from papers.changes import NEWS_DAYS
 from papers.entries import AnnouncementKind
 from papers.models import Announcement, Paper
 
-CANDIDATE_DAYS = 7
+CANDIDATE_DAYS = NEWS_DAYS
 _CHUNK = 1000
 _COUNTS_AS_NEW = (AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST)
 _NOT_YET_SHOWN = (EditionState.DRAFT, EditionState.HELD)

@@ -111,6 +111,43 @@ def test_a_doi_that_turns_up_later_merges_two_papers():
     assert Paper.objects.get(key=ARXIV.key).announcements.count() == 3
 
 
+def test_a_paper_withdrawn_from_a_conference_stands_on_arxiv():
+    arxiv, conference = make_source(), make_source(kind="openreview")
+    gone = replace(JOURNAL, key="openreview:Xyz", doi="", announcement=AnnouncementKind.WITHDRAWAL)
+    store(arxiv, ARXIV)
+    store(conference, gone)
+    store(conference, gone, day=TODAY + dt.timedelta(days=1))
+    assert [paper.key for paper in Paper.objects.standing()] == [ARXIV.key]
+    assert set(Announcement.objects.filter(source=conference).values_list("kind", flat=True)) == {"withdrawal"}
+
+
+def test_a_paper_withdrawn_from_a_conference_before_it_came_to_arxiv_stands_there():
+    store(make_source(kind="openreview"), replace(JOURNAL, announcement=AnnouncementKind.WITHDRAWAL))
+    assert not Paper.objects.standing().exists()
+    store(make_source(), ARXIV)
+    assert [paper.key for paper in Paper.objects.standing()] == [ARXIV.key]
+
+
+def test_arxivs_paper_stays_and_takes_over_the_more_faithful_text():
+    values = {"raw_title": "x", "withdrawn_at": NOW, "text_rank": 25}
+    listed = make_paper(title="The text of a listing", text_rank=10, version=2)
+    forum = make_paper(key="openreview:Xyz", title="The authors' own text", **values)
+    kept = merge_papers(one_id=forum.pk, other_id=listed.pk)
+    kept.refresh_from_db()
+    assert (kept.pk, kept.title, kept.text_rank, kept.version) == (listed.pk, forum.title, 25, 2)
+    assert kept.withdrawn_at is None
+
+
+def test_a_paper_whose_withdrawal_was_taken_back_stands_again():
+    source = make_source()
+    store(source, ARXIV)
+    store(source, replace(ARXIV, version=2, announcement=AnnouncementKind.WITHDRAWAL))
+    assert not Paper.objects.standing().exists()
+    third = replace(ARXIV, version=3, announcement=AnnouncementKind.REPLACEMENT)
+    store(source, third, day=TODAY + dt.timedelta(days=1))
+    assert Paper.objects.standing().get().version == 3
+
+
 def test_merging_twice_changes_nothing_more():
     one, other = make_paper(key="doi:10.1/a"), make_paper()
     assert merge_papers(one_id=one.pk, other_id=other.pk) == merge_papers(one_id=other.pk, other_id=one.pk) == other

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from digests.editions import grow_draft
 from papers import changes, matching, storing
 from papers.entries import AnnouncementKind as Kind
 from papers.entries import Entry, Markup, ParsedFeed, Problem, Signals
+from papers.feeds.kinds import SourceKind
 from papers.matching import current_matcher, rematch_topic
 from papers.models import Announcement, DailySignal, Paper, Source, SourceDay, Topic
 from papers.storing import StoreReport, store_feed
@@ -97,6 +99,25 @@ def test_a_withdrawal_marks_the_paper():
     store(source, ENTRY)
     store(source, replace(ENTRY, announcement=Kind.WITHDRAWAL, version=2), today=TODAY + dt.timedelta(days=1))
     assert Paper.objects.get().withdrawn_at == NOW
+
+
+def test_two_lists_that_write_one_text_in_two_ways_do_not_change_it_to_and_fro():
+    feed, search = make_source(), make_source(kind="arxiv_api")
+    tex = replace(ENTRY, abstract=r"G\"odel\'s theorem.", markup=Markup.TEX)
+    store(feed, tex)
+    for _ in range(2):
+        assert store(search, replace(tex, abstract="Gödel's theorem.")).changed == 0
+        assert store(feed, tex).changed == 0
+    assert Paper.objects.get().revision == 1
+
+
+def test_a_paper_of_a_missed_day_that_was_revised_since_comes_in_as_new():
+    revised = replace(ENTRY, version=None, announcement=Kind.REPLACEMENT, announced_date=TODAY - dt.timedelta(days=2))
+    feed = ParsedFeed(entries=(revised,))
+    for _ in range(2):
+        store_feed(source=make_source(), feed=feed, today=TODAY, now=NOW, kind=SourceKind.ARXIV_OAI)
+    assert sorted(Announcement.objects.values_list("kind", flat=True)) == ["new", "replacement"]
+    assert grow_draft(date=TODAY, cutoff_at=NOW + dt.timedelta(hours=1)) == 1
 
 
 def test_what_could_not_be_read_is_counted_and_kept_and_every_entry_is_counted_once():
