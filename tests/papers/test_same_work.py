@@ -6,14 +6,25 @@ from dataclasses import replace
 import pytest
 
 from digests.digest import Shelf, build_digest
+from digests.editions import grow_draft
 from digests.models import Choice, EditionPaper
 from papers.entries import AnnouncementKind, Entry, ParsedFeed, Signals
+from papers.matching import rematch_topic
 from papers.merging import all_ids, merge_papers
 from papers.models import Announcement, DailySignal, Paper, Source
 from papers.same_work import may_be_same, title_key
 from papers.storing import StoreReport, store_feed
 from subscriptions.outgoing import OutgoingState
-from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_source, make_subscriber
+from tests.factories import (
+    NOW,
+    TODAY,
+    make_delivery,
+    make_edition,
+    make_paper,
+    make_source,
+    make_subscriber,
+    make_topic,
+)
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 TITLE = "Measuring the patience of very large whales"
@@ -70,15 +81,56 @@ def test_a_journal_with_the_doi_arxiv_names_shows_no_second_paper():
     store(arxiv, replace(ARXIV, doi=DOI))
     report = store(journal, replace(JOURNAL, title="Quite another title of the printed version"))
     assert (report.new, report.unseen) == (0, 1)
-    paper = Paper.objects.get()
+    paper = Paper.objects.standing().get()
     assert (paper.key, paper.title, paper.announcements.count()) == (ARXIV.key, TITLE, 2)
 
 
 def test_without_a_doi_title_and_first_author_tell():
     store(make_source(), ARXIV)
     store(make_source(kind="rss"), JOURNAL)
-    paper = Paper.objects.get()
+    paper = Paper.objects.standing().get()
     assert (paper.key, paper.doi, paper.announcements.count()) == (ARXIV.key, DOI, 2)
+
+
+def test_a_journals_entry_is_the_same_paper_after_arxiv_gave_it_another_title():
+    arxiv, journal = make_source(), make_source(kind="rss")
+    unnamed = replace(JOURNAL, key="url:journal.example.org/7", doi="")
+    store(arxiv, ARXIV)
+    assert (store(journal, unnamed).known, store(journal, unnamed).known) == (1, 1)
+    retitled = replace(ARXIV, version=2, title="On waiting in the sea", announcement=AnnouncementKind.REPLACEMENT)
+    store(arxiv, retitled)
+    before = list(Paper.objects.order_by("pk").values())
+    assert store(journal, unnamed, day=TODAY + dt.timedelta(days=1)).new == 0
+    assert list(Paper.objects.order_by("pk").values()) == before
+    assert Paper.objects.standing().get().announcements.filter(source=journal).count() == 2
+
+
+def test_a_journals_entry_is_the_same_paper_after_the_journal_gave_it_another_title():
+    arxiv, journal = make_source(), make_source(kind="rss")
+    store(arxiv, ARXIV)
+    store(journal, replace(JOURNAL, doi=""))
+    report = store(journal, replace(JOURNAL, doi="", title="The waiting of whales, as printed"))
+    assert (report.new, Paper.objects.standing().get().title) == (0, TITLE)
+
+
+def test_the_key_of_another_venue_follows_its_paper_into_a_third():
+    arxiv, forum, journal = make_source(), make_source(kind="openreview"), make_source(kind="rss")
+    store(forum, replace(JOURNAL, key="openreview:Xyz", doi=""))
+    store(journal, JOURNAL)
+    store(arxiv, ARXIV)
+    kept = Paper.objects.standing().get()
+    assert kept.key == ARXIV.key
+    assert set(Paper.objects.filter(merged_into=kept).values_list("key", flat=True)) == {"openreview:Xyz", JOURNAL.key}
+
+
+def test_the_kept_key_of_another_venue_is_no_paper_of_any_topic_or_edition():
+    arxiv, journal = make_source(), make_source(kind="rss")
+    store(arxiv, ARXIV)
+    store(journal, JOURNAL)
+    whales = make_topic("whales", any_words=["whales"])
+    assert rematch_topic(topic_id=whales.pk, now=NOW) == (1, 0)
+    grow_draft(date=TODAY, cutoff_at=NOW + dt.timedelta(hours=1))
+    assert [entry.paper.key for entry in EditionPaper.objects.all()] == [ARXIV.key]
 
 
 def test_two_arxiv_papers_with_one_title_stay_two():
@@ -199,7 +251,7 @@ def test_the_same_paper_in_many_places_is_one_paper_with_every_sighting():
     store(hf, replace(ARXIV, version=None, signals=Signals(upvotes=9)))
     store(journal, JOURNAL)
     store(rss, replace(ARXIV, version=2, announcement=AnnouncementKind.REPLACEMENT), day=TODAY + dt.timedelta(days=1))
-    paper = Paper.objects.get()
+    paper = Paper.objects.standing().get()
     assert sorted(paper.announcements.values_list("kind", flat=True)) == [
         "cross-list",
         "new",
