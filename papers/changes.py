@@ -83,6 +83,7 @@ class TextCleaner:
     """Cleans each text once, however often a document's entries are gone through."""
 
     _clean: dict[tuple[str, Markup], str] = field(default_factory=dict)
+    _keys: dict[tuple[str, tuple[str, ...], Markup], str] = field(default_factory=dict)
 
     def readable(self, text: str, markup: Markup) -> str:
         """The text as a reader should see it."""
@@ -97,8 +98,11 @@ class TextCleaner:
 
     def title_key(self, entry: Entry) -> str:
         """By what the work is told without an id; see `papers.same_work`."""
-        first = [self.readable(author, entry.markup) for author in entry.authors[:1]]
-        return title_key(self.readable(entry.title, entry.markup), first)
+        asked = (entry.title, entry.authors[:1], entry.markup)
+        if asked not in self._keys:
+            first = [self.readable(author, entry.markup) for author in entry.authors[:1]]
+            self._keys[asked] = title_key(self.readable(entry.title, entry.markup), first)
+        return self._keys[asked]
 
 
 def plan_changes(
