@@ -7,7 +7,7 @@ import pytest
 
 from digests.digest import Shelf, build_digest
 from digests.editions import grow_draft
-from digests.models import Choice, EditionPaper
+from digests.models import Choice, Edition, EditionPaper
 from papers.entries import AnnouncementKind, Entry, ParsedFeed, Signals
 from papers.matching import rematch_topic
 from papers.merging import all_ids, merge_papers
@@ -231,6 +231,30 @@ def test_places_in_editions_move_with_what_the_curator_did():
     assert not EditionPaper.objects.filter(paper=dropped).exists()
     assert EditionPaper.objects.get(edition=both).choice == Choice.PICK
     assert EditionPaper.objects.get(edition=only).paper == kept
+    assert set(Edition.objects.values_list("revision", flat=True)) == {2}
+
+
+@pytest.mark.parametrize(
+    ("of_kept", "of_dropped", "left"),
+    [
+        ({}, {"note": "Read this."}, ("candidate", 0, "Read this.")),
+        ({"choice": "pick"}, {"choice": "pick", "position": 3, "note": "Read this."}, ("pick", 3, "Read this.")),
+        ({"choice": "pick", "note": "My own"}, {"note": "Read this."}, ("pick", 0, "My own")),
+        ({"choice": "hidden"}, {"choice": "pick", "note": "Read this."}, ("hidden", 0, "Read this.")),
+        ({"note": "My own"}, {"choice": "pick", "position": 2}, ("pick", 2, "My own")),
+    ],
+)
+def test_no_word_of_the_curator_is_lost_when_two_papers_of_an_edition_are_one(
+    of_kept: dict[str, str], of_dropped: dict[str, str], left: tuple[str, int, str]
+):
+    kept, dropped = make_paper(), make_paper(key="doi:10.1/a")
+    edition = make_edition()
+    EditionPaper.objects.create(edition=edition, paper=kept, is_replacement=True, **of_kept)
+    EditionPaper.objects.create(edition=edition, paper=dropped, **of_dropped)
+    merge_papers(one_id=kept.pk, other_id=dropped.pk)
+    entry = EditionPaper.objects.get()
+    assert (entry.paper, entry.is_replacement) == (kept, False)
+    assert (entry.choice, entry.position, entry.note) == left
 
 
 def test_a_reader_who_had_the_one_has_had_the_other():
