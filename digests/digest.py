@@ -261,8 +261,8 @@ def _context(edition: Edition, *, is_sample: bool) -> dict[str, Any]:
 
 def _load_candidates(editions: Sequence[Edition]) -> list[Candidate]:
     entries = (
-        EditionPaper.objects.filter(edition__in=editions, paper__withdrawn_at__isnull=True)
-        .exclude(choice=Choice.HIDDEN)
+        EditionPaper.objects.filter(edition__in=editions)
+        .sendable()
         .select_related("paper", "edition")
         .prefetch_related("paper__topics")
         .order_by("-edition__date", "position", "id")
