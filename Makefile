@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 PIP := $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check requirements clean
+.PHONY: help setup run demo test chaos bench check requirements clean
 
 help: ## List what there is
 	@echo "Daily Papers. make ..."
@@ -34,6 +34,12 @@ demo: $(LOCAL) ## One loop without servers, from feed to mail: make demo [FEED=p
 test: $(DEV) ## Run every test; FAST=1 only those that need no worker, browser or PostgreSQL
 	@$(VENV)/bin/python -m tests.suite $(if $(filter-out 0,$(FAST)),--fast)
 
+chaos: $(DEV) ## Kill workers, queue and database while 10,000 digests are sent, then compare the books: CHAOS_N=10000
+	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.chaos $(if $(CHAOS_N),--digests $(CHAOS_N)) $(if $(ONLY),--only "$(ONLY)")
+
+bench: $(DEV) ## Measure, write var/bench.json and docs/performance.md: BENCH_N=10000 ONLY=delivery
+	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.benchmarks $(ONLY)
+
 # The last line checks what a real installation would run with; all its values are made up.
 check: $(DEV) ## Check format, lint, types, import directions, migrations and deployment settings
 	$(VENV)/bin/ruff format --check .
@@ -57,6 +63,9 @@ requirements: ## Compile requirements/*.txt from pyproject.toml anew
 clean: ## Remove the virtual environment and all caches; VAR_DIR stays, it holds your data
 	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What the shell may hold and would send the runs elsewhere.
+CLEAN_ENV := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u SITE_URL -u EMAIL_PROVIDER -u FETCH_ALLOW
 
 CHECK_ENV := env -u DATABASE_URL -u DATABASE_URL_FILE -u FETCH_ALLOW -u SITE_URL -u EMAIL_PROVIDER \
 	VAR_DIR="$(DIR)/check"

@@ -1,11 +1,13 @@
 """System checks of our own: what must be true before this program mails anybody."""
 
+import sqlite3
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
+from django.db import connection
 
 
 @register(Tags.compatibility)
@@ -16,6 +18,15 @@ def check_editions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     except (ZoneInfoNotFoundError, ValueError):
         hint = "Use a name like Europe/Berlin or UTC."
         return [Error(f"EDITION_TIME_ZONE is {settings.EDITION_TIME_ZONE!r}.", hint=hint, id="dailypapers.E001")]
+    return []
+
+
+@register(Tags.compatibility)
+def check_sqlite(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The journal of mails needs statements that SQLite has since 3.35, of March 2021."""
+    if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < (3, 35):
+        hint = "Use a newer Python, or PostgreSQL through DATABASE_URL."
+        return [Error(f"SQLite {sqlite3.sqlite_version} is too old.", hint=hint, id="dailypapers.E002")]
     return []
 
 

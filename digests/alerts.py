@@ -4,12 +4,14 @@ import datetime as dt
 
 from django.urls import reverse
 
+from papers.backfilling import can_backfill
 from papers.models import Source, SourceChange, SourceState
-from subscriptions.models import NoticeKind
+from subscriptions.models import Notice, NoticeKind
 from subscriptions.owner import tell_owner
 
 # Changes older than this are no news; the key of each notice keeps it from being told twice within it.
 LOOK_BACK = dt.timedelta(days=3)
+_ABOUT_DAYS = (NoticeKind.SOURCE_STALLED, NoticeKind.DAYS_MISSING)
 
 
 def tell_about_sources(*, now: dt.datetime) -> int:
@@ -38,16 +40,21 @@ def _tell_missing(source: Source) -> bool:
     """A stall is told by its own notice; this is for days that are gone although the source goes on."""
     if source.state == SourceState.STALLED:
         return False
-    days = [dt.date.fromisoformat(day) for day in source.missing_dates]
-    details = {**_about(source), "days": ", ".join(f"{day:%A, %d %B}" for day in days)}
-    return tell_owner(key=f"days-missing-{source.pk}-{days[-1]}", kind=NoticeKind.DAYS_MISSING, details=details)
+    told = Notice.objects.filter(kind__in=_ABOUT_DAYS, details__source_id=str(source.pk))
+    known = {day for days in told.values_list("details__missing", flat=True) for day in (days or "").split()}
+    untold = [day for day in source.missing_dates if day not in known]
+    if not untold:
+        return False
+    days = ", ".join(f"{dt.date.fromisoformat(day):%A, %d %B}" for day in source.missing_dates)
+    key = f"days-missing-{source.pk}-{untold[0]}-{untold[-1]}"
+    return tell_owner(key=key, kind=NoticeKind.DAYS_MISSING, details={**_about(source), "days": days})
 
 
 def _about(source: Source) -> dict[str, str]:
-    first, last = (source.missing_dates or ["YYYY-MM-DD"])[0], (source.missing_dates or ["YYYY-MM-DD"])[-1]
     return {
         "source": source.name,
+        "source_id": str(source.pk),
+        "missing": " ".join(source.missing_dates),
         "admin_path": reverse("admin:papers_source_change", args=[source.pk]),
-        "backfill_command": f"manage.py backfill_papers --source {source.slug} --since {first} --until {last}",
-        "is_made_good": "yes" if source.backfill_url else "",
+        "is_made_good": "yes" if can_backfill(source) else "",
     }

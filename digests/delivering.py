@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -19,7 +19,7 @@ from subscriptions import journal, outgoing
 from subscriptions.journal import Claimed, Column, Permission
 from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
-from subscriptions.sending import Made, Unmade, send_claimed
+from subscriptions.sending import Made, Unmade, renew_database_connection, send_claimed
 from subscriptions.suppression import not_suppressed
 from subscriptions.tokens import Purpose
 
@@ -167,6 +167,11 @@ class DigestWork:
             return Unmade(row, OutgoingState.FAILED, str(error))
         except SoftTimeLimitExceeded:
             raise
+        except (DatabaseError, InterfaceError):
+            # It says nothing about the digest, so nobody may miss a mail for it.
+            logger.warning("delivery %s could not be made yet", row.public_id, exc_info=True)
+            renew_database_connection()
+            return Unmade(row, OutgoingState.QUEUED, "The database did not answer.")
         except Exception as error:
             logger.exception("delivery %s cannot be made", row.public_id)
             return Unmade(row, OutgoingState.FAILED, f"The digest cannot be made: {error.__class__.__name__}.")

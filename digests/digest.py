@@ -4,6 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
@@ -60,6 +61,8 @@ class Shelf:
         self._candidates: dict[tuple[tuple[int, int], ...], list[Candidate]] = {}
         self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
+        # By the identity of choices, which are kept with them.
+        self._lines: dict[tuple[tuple[int, int], ...], dict[int, tuple[Chosen, Line | None]]] = {}
         self._topic_names: dict[str, str] | None = None
         self._reasons: dict[tuple[Section, str, int | None], str] = {}
         self._contexts: dict[tuple[int, int, bool], dict[str, Any]] = {}
@@ -94,6 +97,19 @@ class Shelf:
             picks = EditionPaper.objects.filter(edition__in=editions, paper_id__in=missing, choice=Choice.PICK)
             cards.update(cards_for(missing, entries={entry.paper_id: entry for entry in picks}))
         return cards
+
+    def lines(self, chosen: Sequence[Chosen], *, editions: Sequence[Edition]) -> list[Line]:
+        """What is chosen, with its words, in the order of the sections. The choices are this shelf's own."""
+        known = self._lines.setdefault(_key(editions), {})
+        if missing := [choice for choice in chosen if id(choice) not in known]:
+            cards = self.cards([choice.paper_id for choice in missing], editions=editions)
+            for choice in missing:
+                card = cards.get(choice.paper_id)
+                known[id(choice)] = (choice, Line(card, choice.section, self.reason(choice)) if card else None)
+        lines = [line for choice in chosen if (line := known[id(choice)][1])]
+        if any(_ORDER[before.section] > _ORDER[after.section] for before, after in pairwise(lines)):
+            lines.sort(key=lambda line: _ORDER[line.section])
+        return lines
 
     def reason(self, choice: Chosen) -> str:
         """Why this paper is there, in words."""
@@ -154,13 +170,7 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         seen_paper_ids=recipient.seen_paper_ids,
     )
     chosen = choose(shelf.candidates(editions, with_replacements=reader.wants_replacements), reader)
-    cards = shelf.cards([choice.paper_id for choice in chosen], editions=editions)
-    lines = [
-        Line(cards[choice.paper_id], choice.section, shelf.reason(choice))
-        for choice in chosen
-        if choice.paper_id in cards
-    ]
-    lines.sort(key=lambda line: _ORDER[line.section])
+    lines = shelf.lines(chosen, editions=editions)
     return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen))
 
 

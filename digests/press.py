@@ -16,17 +16,21 @@ from digests.cards import Card
 from digests.selection import Section
 from mailer.links import site_context
 from mailer.messages import Parts, check_budget, inline_styles, render_part
-from mailer.pieces import Joined, Piece, cut, escape_attribute, escape_text, placeholder
+from mailer.pieces import Filled, Joined, Piece, Template, cut, escape_attribute, escape_text, placeholder
 from mailer.wrapping import LONGEST_LINE, fold_blanks, fold_html, wrap_line, wrap_text
 from subscriptions.tokens import LinkMaker, Purpose
 
 HEADINGS = {Section.PICKS: "Editor’s picks", Section.PERSONAL: "For you", Section.TRENDING: "Trending"}
 MOST_CARDS = 4000
+MOST_FRAMES = 50
 
 _REASON = placeholder("reason")
 _HERE = placeholder("here")
+# The personal parts whose length differs from reader to reader.
+_MOVING = frozenset({"why", "count", "preheader"})
 _GAP = Piece("\n\n")
-_NUMBERS = [Piece(f"{number:>2}.") for number in range(100)]
+# With the blank line before the card.
+_NUMBERS = [Piece(f"\n\n{number:>2}.") for number in range(100)]
 
 
 class Line(NamedTuple):
@@ -48,12 +52,19 @@ class Personal:
 
 @dataclass(frozen=True, slots=True)
 class _CardPieces:
-    html: tuple[Piece, ...]
-    text: tuple[Piece, ...]
+    """A card rendered, and cut where the reason goes."""
+
+    html: tuple[str, ...]
+    text: tuple[str, ...]
+
+
+class _Entry(NamedTuple):
+    """A card with its reason, ready to be joined: the text without its number."""
+
+    html: Piece
+    text: Piece
     # The title as it stands in HTML, for the preheader.
     title: str
-    # How long a line of it is at most, in either form, without what is filled in.
-    longest: int
 
 
 class Press:
@@ -62,10 +73,9 @@ class Press:
     def __init__(self) -> None:
         self._cards: OrderedDict[tuple[Card, bool], _CardPieces] = OrderedDict()
         self._frames: dict[tuple[Any, ...], _Frame] = {}
-        self._reasons: dict[str, tuple[Piece, Piece]] = {}
         self._headings: dict[Section, tuple[Piece, Piece]] = {}
-        # Cards by identity, for as long as the caller keeps them: finding one so costs no comparing of texts.
-        self._known: dict[tuple[int, bool], tuple[Card, _CardPieces]] = {}
+        # By the identity of lines, which are kept with them: finding one so costs no comparing of texts.
+        self._entries: dict[int, tuple[Line, _Entry]] = {}
 
     def join(self, lines: Sequence[Line], personal: Personal, *, frame_context: dict[str, Any]) -> Parts:
         """One digest. `frame_context` is what the templates need besides: the same for all readers of an edition.
@@ -76,33 +86,22 @@ class Press:
         html: list[Piece] = []
         text: list[Piece] = []
         titles: list[str] = []
-        longest = longest_reason = 0
         section: Section | None = None
         for number, line in enumerate(lines, start=1):
             if line.section is not section:
                 section = line.section
                 heading_html, heading_text = self._heading(section)
                 html.append(heading_html)
-                text += (_GAP, heading_text)
-            is_pick = section is Section.PICKS
-            known = self._known.get((id(line.card), is_pick))
-            card = known[1] if known else self._card(line.card, is_pick=is_pick, reason=line.reason)
-            titles.append(card.title)
-            longest = max(longest, card.longest)
-            text += (_GAP, _NUMBERS[number])
-            if len(card.html) == 1:
-                html += card.html
-                text += card.text
-            else:
-                reason_html, reason_text = self._reason(line.reason)
-                longest_reason = max(longest_reason, reason_html.longest)
-                html += (card.html[0], reason_html, card.html[1])
-                text += (card.text[0], reason_text, card.text[1])
+                text.append(heading_text)
+            known = self._entries.get(id(line))
+            entry = known[1] if known else self._entry(line)
+            html.append(entry.html)
+            text += (_NUMBERS[number], entry.text)
+            titles.append(entry.title)
         whole_html = frame.html(html, personal, count=len(lines), titles=titles)
         whole_text = frame.text(text, personal)
-        # A number, or a reason, stands on a line with the end and the beginning of pieces around it; lines of the frame
-        # are pieces of their own.
-        longest = max(longest + longest_reason + 3, *[piece.longest for piece in (*whole_html, *whole_text)])
+        # Only a number stands on a line with another piece: all others end their lines.
+        longest = max([piece.longest for piece in whole_html] + [piece.longest for piece in whole_text]) + 3
         at_most = longest if longest <= LONGEST_LINE else None
         parts = Parts(
             subject=subject_of(lines, frame_context),
@@ -115,25 +114,33 @@ class Press:
     def _frame(self, context: dict[str, Any]) -> "_Frame":
         edition = context["edition"]
         key = (edition.pk, edition.revision, edition.title, edition.intro, context["day"], context["is_sample"])
-        if key not in self._frames:
-            self._frames = {key: _Frame(context)} if len(self._frames) > 50 else self._frames | {key: _Frame(context)}
-        return self._frames[key]
+        frame = self._frames.get(key)
+        if frame is None:
+            if len(self._frames) > MOST_FRAMES:
+                self._frames.clear()
+            frame = self._frames[key] = _Frame(context)
+        return frame
 
     def _heading(self, section: Section) -> tuple[Piece, Piece]:
         if section not in self._headings:
             context = {"heading": HEADINGS[section]}
             self._headings[section] = (
                 Piece(_styled(render_part("html", "digest", "heading.html", context))),
-                Piece(wrap_text(render_part("text", "digest", "heading.txt", context)).strip("\n")),
+                Piece("\n\n" + wrap_text(render_part("text", "digest", "heading.txt", context)).strip("\n")),
             )
         return self._headings[section]
 
-    def _reason(self, reason: str) -> tuple[Piece, Piece]:
-        if reason not in self._reasons:
-            if len(self._reasons) > MOST_CARDS:
-                self._reasons.clear()
-            self._reasons[reason] = (Piece(escape_text(reason)), Piece(wrap_line(f"    [{reason}]")))
-        return self._reasons[reason]
+    def _entry(self, line: Line) -> _Entry:
+        card = self._card(line.card, is_pick=line.section is Section.PICKS, reason=line.reason)
+        entry = _Entry(
+            html=Piece(escape_text(line.reason).join(card.html)),
+            text=Piece(wrap_line(f"    [{line.reason}]").join(card.text)),
+            title=escape_text(line.card.title),
+        )
+        if len(self._entries) > MOST_CARDS:
+            self._entries.clear()
+        self._entries[id(line)] = (line, entry)
+        return entry
 
     def _card(self, card: Card, *, is_pick: bool, reason: str) -> _CardPieces:
         key = (card, is_pick)
@@ -144,10 +151,6 @@ class Press:
             pieces = self._cards[key] = _card_pieces(card, is_pick=is_pick, reason=_REASON if has_own_line else reason)
             if len(self._cards) > MOST_CARDS:
                 self._cards.popitem(last=False)
-        if len(self._known) > MOST_CARDS:
-            self._known.clear()
-        # The card is kept with its pieces, so that its identity stays its own.
-        self._known[id(card), is_pick] = (card, pieces)
         return pieces
 
 
@@ -176,13 +179,13 @@ class _Frame:
             "pieces": _HERE,
         }
         before, after = inline_styles(render_part("html", "digest", "body.html", shared)).split(_HERE)
-        self._html_before = _cut_lines(before, self._marks, fold=True)
-        self._html_after = _cut_lines(after, self._marks, fold=True)
+        self._html_before = _Gaps(before, self._marks, is_html=True)
+        self._html_after = _Gaps(after, self._marks, is_html=True)
         before, after = render_part("text", "digest", "body.txt", shared).split(_HERE)
         self._text_before = Piece(wrap_text(before).strip("\n"))
-        self._text_after = _cut_lines(fold_blanks(wrap_text(after)).lstrip("\n"), self._marks, fold=False)
+        self._text_after = _Gaps(fold_blanks(wrap_text(after)).lstrip("\n"), self._marks, is_html=False)
 
-    def html(self, cards: list[Piece], personal: Personal, *, count: int, titles: list[str]) -> list[Piece]:
+    def html(self, cards: list[Piece], personal: Personal, *, count: int, titles: list[str]) -> list[Piece | Filled]:
         """The HTML part, `cards` in its middle."""
         values = {
             "why": escape_text(personal.why),
@@ -191,12 +194,12 @@ class _Frame:
             "count": papers_for_you(count),
             "preheader": preheader(count, titles),
         }
-        return [*_filled(self._html_before, values), *cards, *_filled(self._html_after, values)]
+        return [self._html_before.fill(values), *cards, self._html_after.fill(values)]
 
-    def text(self, cards: list[Piece], personal: Personal) -> list[Piece]:
+    def text(self, cards: list[Piece], personal: Personal) -> list[Piece | Filled]:
         """The text part, `cards` in its middle."""
         values = {"why": personal.why, "manage": personal.manage_url, "unsubscribe": personal.unsubscribe_url}
-        return [self._text_before, *cards, _GAP, *_filled(self._text_after, values, is_text=True)]
+        return [self._text_before, *cards, _GAP, self._text_after.fill(values)]
 
 
 def subject_of(lines: Sequence[Line], context: dict[str, Any]) -> str:
@@ -223,19 +226,7 @@ def _card_pieces(card: Card, *, is_pick: bool, reason: str) -> _CardPieces:
     html = _styled(render_part("html", "digest", "card.html", context))
     # With a number of two digits before it, as in the whole text, so that its lines break as they do there.
     text = wrap_text(f"10. {render_part('text', 'digest', 'card.txt', context)}").removeprefix("10.").rstrip("\n")
-    html_pieces = tuple(map(Piece, html.split(_REASON)))
-    text_pieces = tuple(map(Piece, text.split(f"    [{_REASON}]")))
-    return _CardPieces(
-        html=html_pieces,
-        text=text_pieces,
-        title=escape_text(card.title),
-        longest=max(_longest(html_pieces), _longest(text_pieces)),
-    )
-
-
-def _longest(pieces: Sequence[Piece]) -> int:
-    joint = pieces[0].last + pieces[1].first if len(pieces) > 1 else 0
-    return max(joint, *[piece.longest for piece in pieces], 0)
+    return _CardPieces(html=tuple(html.split(_REASON)), text=tuple(text.split(f"    [{_REASON}]")))
 
 
 def _styled(piece: str) -> str:
@@ -245,32 +236,39 @@ def _styled(piece: str) -> str:
     return fold_html(inline_styles(whole).split(_HERE)[1][1:-1])
 
 
-def _cut_lines(text: str, marks: dict[str, str], *, fold: bool) -> "list[Piece | list[str]]":
-    """`text` as runs of whole lines that are the same for all, and lines that are not, cut where something goes in."""
-    found: list[Piece | list[str]] = []
-    run: list[str] = []
-    lines = text.split("\n")
-    for index, line in enumerate(lines):
-        parts = cut(line, marks)
-        ending = "\n" if index < len(lines) - 1 else ""
-        if len(parts) == 1:
-            run.append(f"{fold_html(line) if fold else line}{ending}")
-            continue
-        found += [Piece("".join(run)), parts]
-        run = [ending]
-    return [*found, Piece("".join(run))]
+class _Gaps:
+    """A run of lines in which something personal stands. Most of it goes in as it is; a line whose length differs from
+    reader to reader is made as a whole, so that it can be broken where it must."""
 
+    def __init__(self, text: str, marks: dict[str, str], *, is_html: bool) -> None:
+        self._is_html = is_html
+        runs = [""]
+        # A name where the part goes in as it is, or the whole line, cut.
+        self._gaps: list[str | list[str]] = []
+        lines = text.split("\n")
+        for index, line in enumerate(lines):
+            parts = cut(line, marks)
+            if _MOVING.intersection(parts[1::2]):
+                self._gaps.append(parts)
+                runs.append("")
+            else:
+                # What goes in is as long as its placeholder, so it breaks now where it would break then.
+                parts = cut(fold_html(line), marks) if is_html else parts
+                runs[-1] += parts[0]
+                for name, after in zip(parts[1::2], parts[2::2], strict=True):
+                    self._gaps.append(name)
+                    runs.append(after)
+            if index < len(lines) - 1:
+                runs[-1] += "\n"
+        self._template = Template(runs, [marks[gap] if isinstance(gap, str) else "" for gap in self._gaps])
 
-def _filled(parts: "list[Piece | list[str]]", values: dict[str, str], *, is_text: bool = False) -> list[Piece]:
-    filled: list[Piece] = []
-    for part in parts:
-        if isinstance(part, Piece):
-            filled.append(part)
-            continue
-        line = "".join([values[item] if place % 2 else item for place, item in enumerate(part)])
-        if not is_text:
-            line = fold_html(line)
-        elif part[1] == "why":
-            line = wrap_line(line)
-        filled.append(Piece(line))
-    return filled
+    def fill(self, values: dict[str, str]) -> Filled:
+        """The lines of one reader."""
+        found = []
+        for gap in self._gaps:
+            if isinstance(gap, str):
+                found.append(values[gap])
+                continue
+            line = "".join([values[part] if place % 2 else part for place, part in enumerate(gap)])
+            found.append(fold_html(line) if self._is_html else wrap_line(line))
+        return Filled(self._template, tuple(found))

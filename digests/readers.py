@@ -10,6 +10,7 @@ from django.db.models import Max
 
 from digests.models import Delivery, Edition, ReaderArchive, counts_as_seen
 from papers.models import Paper, Topic
+from subscriptions.journal import one_of
 from subscriptions.models import Subscriber, Subscription, Suppression
 from subscriptions.schedule import Cadence, Schedule
 
@@ -59,7 +60,7 @@ def read_recipients(subscriber_ids: Collection[int], edition: Edition, *, now: d
 def read_suppressed(recipients: Iterable[Recipient]) -> set[str]:
     """The address hashes of those whom we must not mail."""
     hashes = [recipient.address_hash for recipient in recipients]
-    return set(Suppression.objects.filter(address_hash__in=hashes).values_list("address_hash", flat=True))
+    return set(Suppression.objects.filter(address_hash__in=one_of(hashes)).values_list("address_hash", flat=True))
 
 
 def look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
@@ -70,30 +71,28 @@ def look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
 def _read_subscribers(ids: Collection[int]) -> Iterator[tuple[int, str, int, str, int, dict[str, Any]]]:
     own = ("public_id", "email", "address_hash", "state", "max_papers", "wants_replacements")
     schedule = ("id", "cadence", "hour", "zone", "weekday")
-    for row in Subscriber.objects.filter(id__in=ids).values_list(*schedule, *own):
+    for row in Subscriber.objects.filter(id__in=one_of(ids)).values_list(*schedule, *own):
         yield *row[:5], dict(zip(own, row[5:], strict=True))
 
 
 def _add_topics(recipients: dict[int, Recipient]) -> None:
-    topics = {pk: (slug, name) for pk, slug, name in Topic.objects.values_list("id", "slug", "name")}
-    order = {
-        pk: place for place, pk in enumerate(Topic.objects.order_by("position", "name").values_list("id", flat=True))
-    }
+    in_order = Topic.objects.order_by("position", "name").values_list("id", "slug", "name")
+    topics = {pk: (place, slug, name) for place, (pk, slug, name) in enumerate(in_order)}
     chosen: dict[int, list[int]] = defaultdict(list)
-    for subscriber_id, topic_id in Subscription.objects.filter(subscriber_id__in=list(recipients)).values_list(
+    for subscriber_id, topic_id in Subscription.objects.filter(subscriber_id__in=one_of(recipients)).values_list(
         "subscriber_id", "topic_id"
     ):
         if topic_id in topics:
             chosen[subscriber_id].append(topic_id)
     for subscriber_id, topic_ids in chosen.items():
-        topic_ids.sort(key=order.__getitem__)
-        recipients[subscriber_id].topic_slugs = tuple([topics[pk][0] for pk in topic_ids])
-        recipients[subscriber_id].topic_names = tuple([topics[pk][1] for pk in topic_ids])
+        topic_ids.sort(key=lambda pk: topics[pk][0])
+        recipients[subscriber_id].topic_slugs = tuple([topics[pk][1] for pk in topic_ids])
+        recipients[subscriber_id].topic_names = tuple([topics[pk][2] for pk in topic_ids])
 
 
 def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: dt.datetime) -> None:
     sent = Delivery.objects.filter(counts_as_seen()).exclude(edition=edition)
-    recent = sent.filter(subscriber_id__in=list(recipients), due_at__gte=since)
+    recent = sent.filter(subscriber_id__in=one_of(recipients), due_at__gte=since)
     for subscriber_id, pk, paper_ids, date in recent.values_list("subscriber_id", "id", "paper_ids", "edition__date"):
         if subscriber_id not in recipients:
             continue
@@ -105,11 +104,11 @@ def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: d
     # Who had nothing in the last two weeks may have had something before.
     quiet = [pk for pk, reader in recipients.items() if reader.last_date is None]
     if quiet:
-        earlier = sent.filter(subscriber_id__in=quiet, edition__date__lt=edition.date)
+        earlier = sent.filter(subscriber_id__in=one_of(quiet), edition__date__lt=edition.date)
         for subscriber_id, date in earlier.values_list("subscriber_id").annotate(last=Max("edition__date")).order_by():
             if subscriber_id is not None:
                 recipients[subscriber_id].last_date = date
-        archived = ReaderArchive.objects.filter(subscriber_id__in=quiet, last_date__lt=edition.date)
+        archived = ReaderArchive.objects.filter(subscriber_id__in=one_of(quiet), last_date__lt=edition.date)
         for subscriber_id, date in archived.values_list("subscriber_id", "last_date"):
             recipients[subscriber_id].last_date = max(recipients[subscriber_id].last_date or date, date)
 
@@ -117,7 +116,7 @@ def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: d
 def _add_seen_papers(recipients: dict[int, Recipient]) -> None:
     every = {pk for reader in recipients.values() for ids in reader.seen.values() for pk in ids}
     merged = dict(
-        Paper.objects.filter(pk__in=every, merged_into__isnull=False).values_list("pk", "merged_into_id")
+        Paper.objects.filter(pk__in=one_of(every), merged_into__isnull=False).values_list("pk", "merged_into_id")
         if every
         else ()
     )

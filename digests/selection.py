@@ -5,10 +5,9 @@ topics; then what other people found worth reading, to fill up.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from typing import NamedTuple
 
 
@@ -55,10 +54,12 @@ class Arranged:
     """Candidates in the order in which they are offered, the same for all readers but for whether they want new
     versions of older papers: arranged once for many of them."""
 
-    picks: tuple[Candidate, ...]
+    picks: tuple[Chosen, ...]
     others: tuple[Candidate, ...]
-    # Which of `others` hold a topic: their places, ascending.
-    places: dict[str, tuple[int, ...]]
+    # Of each of `others`, in its place, what it is chosen as where no topic of the reader's holds it.
+    trending: tuple[Chosen, ...]
+    # Which of `others` hold a topic: their places, ascending, with what each is chosen as because of it.
+    places: dict[str, dict[int, Chosen]]
 
 
 def arrange(candidates: Iterable[Candidate], *, with_replacements: bool = False) -> Arranged:
@@ -68,11 +69,16 @@ def arrange(candidates: Iterable[Candidate], *, with_replacements: bool = False)
     }.values()
     picks = sorted((paper for paper in papers if paper.is_pick), key=lambda paper: paper.pick_position)
     others = sorted((paper for paper in papers if not paper.is_pick), key=trend_order)
-    places: dict[str, list[int]] = {}
+    places: dict[str, dict[int, Chosen]] = {}
     for place, paper in enumerate(others):
-        for topic in set(paper.topics):
-            places.setdefault(topic, []).append(place)
-    return Arranged(tuple(picks), tuple(others), {topic: tuple(found) for topic, found in places.items()})
+        for topic in paper.topics:
+            places.setdefault(topic, {})[place] = Chosen(paper.paper_id, Section.PERSONAL, topic=topic)
+    return Arranged(
+        picks=tuple(Chosen(paper.paper_id, Section.PICKS) for paper in picks),
+        others=tuple(others),
+        trending=tuple(Chosen(paper.paper_id, Section.TRENDING, upvotes=paper.upvotes) for paper in others),
+        places=places,
+    )
 
 
 def select_digest(candidates: Iterable[Candidate], reader: Reader) -> tuple[Chosen, ...]:
@@ -82,28 +88,25 @@ def select_digest(candidates: Iterable[Candidate], reader: Reader) -> tuple[Chos
 
 def choose(arranged: Arranged, reader: Reader) -> tuple[Chosen, ...]:
     """The same choice from candidates that were arranged before: it looks at no more of them than it must."""
-    return tuple(islice(_offered(arranged, reader), reader.max_papers))
-
-
-def _offered(arranged: Arranged, reader: Reader) -> Iterator[Chosen]:
-    seen = reader.seen_paper_ids
-    for paper in arranged.picks:
-        if paper.paper_id not in seen:
-            yield Chosen(paper.paper_id, Section.PICKS)
-    personal = {place for topic in reader.topics for place in arranged.places.get(topic, ())}
+    seen, most = reader.seen_paper_ids, reader.max_papers
+    chosen = [choice for choice in arranged.picks if choice.paper_id not in seen]
+    personal: dict[int, Chosen] = {}
+    # The first of the reader's topics that holds a paper is the reason for it.
+    for topic in reversed(reader.topics):
+        personal |= arranged.places.get(topic, {})
     for place in sorted(personal):
-        paper = arranged.others[place]
-        if paper.paper_id not in seen:
-            yield Chosen(paper.paper_id, Section.PERSONAL, topic=_first_shared(reader.topics, paper.topics))
-    for place, paper in enumerate(arranged.others):
-        if place not in personal and paper.paper_id not in seen:
-            yield Chosen(paper.paper_id, Section.TRENDING, upvotes=paper.upvotes)
+        if len(chosen) >= most:
+            break
+        if personal[place].paper_id not in seen:
+            chosen.append(personal[place])
+    for place, choice in enumerate(arranged.trending):
+        if len(chosen) >= most:
+            break
+        if place not in personal and choice.paper_id not in seen:
+            chosen.append(choice)
+    return tuple(chosen[:most])
 
 
 def trend_order(paper: Candidate) -> tuple[int, int, int]:
     """Most upvotes first, then the newest, then the latest to come in."""
     return (-(paper.upvotes or 0), -paper.announced_date.toordinal(), -paper.paper_id)
-
-
-def _first_shared(wanted: Sequence[str], held: Sequence[str]) -> str:
-    return next((topic for topic in wanted if topic in held), "")

@@ -95,6 +95,12 @@ def hold(name: str, *, seconds: float) -> str:
     return token if held else ""
 
 
+def extend(name: str, *, token: str, seconds: float) -> bool:
+    """Stay the one who passes for so long from now on. False where the time ran out and another came."""
+    held = Bucket.objects.filter(pk=name, holder=token)
+    return held.update(held_until=Now() + dt.timedelta(seconds=seconds)) == 1
+
+
 def release(name: str, *, token: str) -> None:
     """Let the next one pass; does nothing where the time of this holder ran out and another came."""
     Bucket.objects.filter(pk=name, holder=token).update(holder="", held_until=None)

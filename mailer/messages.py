@@ -116,9 +116,12 @@ class Message(EmailMultiAlternatives):
     def alternatives(self, value: list[Any]) -> None:
         """Django's own constructor sets it to nothing."""
 
-    def wire(self, *, eightbit: bool, utf8: bool = False) -> bytes:
-        """The whole message as SMTP carries it: `eightbit` where the server takes 8BITMIME, `utf8` where this message
-        goes as SMTPUTF8. Raises ValueError where a header would hold a line break, or the address needs SMTPUTF8."""
+    def wire(self, *, eightbit: bool, utf8: bool = False, is_stuffed: bool = False) -> bytes:
+        """The whole message as mail servers carry it: `eightbit` where the server takes 8BITMIME, `utf8` where this
+        message goes as SMTPUTF8, `is_stuffed` for SMTP's DATA.
+
+        Raises ValueError where a header would hold a line break, or the address needs SMTPUTF8.
+        """
         head = [
             wire.subject_header(self.subject),
             wire.address_header("To", self.to[0], utf8=utf8),
@@ -127,7 +130,8 @@ class Message(EmailMultiAlternatives):
         ]
         if self._unsubscribe_url:
             head.append(wire.unbroken_header("List-Unsubscribe", f"<{self._unsubscribe_url}>"))
-        return wire.alternatives(b"".join(head), self._parts.text, self._parts.html, eightbit=eightbit)
+        text, html = self._parts.text, self._parts.html
+        return wire.alternatives(b"".join(head), text, html, eightbit=eightbit, is_stuffed=is_stuffed)
 
 
 def render(mail: str, context: dict[str, Any]) -> Rendered:

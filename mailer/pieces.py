@@ -16,21 +16,62 @@ class Piece:
     """A run of text as part of a mail: the text itself, its bytes with the line ends of mail, and how long its lines
     are: the first, the last, and the longest of all."""
 
-    __slots__ = ("first", "has_break", "last", "longest", "text", "wire")
+    __slots__ = ("begins_with_dot", "first", "has_break", "last", "longest", "stuffed", "text", "wire")
 
     def __init__(self, text: str) -> None:
         if "\r" in text:
-            # A bare one is no line end in mail, and servers do not agree on what it is.
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
+            text = _one_line_end(text)
         self.text = text
+        self.begins_with_dot = text.startswith(".")
         if "\n" in text:
             self.wire = text.encode().replace(b"\n", b"\r\n")
             lines = [len(line) for line in self.wire.split(b"\r\n")]
             self.has_break, self.first, self.last, self.longest = True, lines[0], lines[-1], max(lines)
+            # As SMTP wants it: a dot that begins a line has another before it (RFC 5321, section 4.5.2).
+            self.stuffed = self.wire.replace(b"\r\n.", b"\r\n..") if b"\r\n." in self.wire else self.wire
         else:
-            self.wire = text.encode()
+            self.wire = self.stuffed = text.encode()
             self.has_break, self.first = False, len(self.wire)
             self.last = self.longest = self.first
+
+
+class Filled:
+    """A template with its gaps filled, as a piece of a mail: the text is made only where somebody asks for it."""
+
+    __slots__ = ("_template", "_values", "begins_with_dot", "first", "has_break", "last", "longest", "stuffed", "wire")
+
+    def __init__(self, template: "Template", values: tuple[str, ...]) -> None:
+        self._template = template
+        self._values = values = tuple([value if "\r" not in value else _one_line_end(value) for value in values])
+        octets = tuple([value.encode().replace(b"\n", b"\r\n") for value in values])
+        self.wire = template.wire % octets
+        if any([value.startswith(".") or "\n." in value for value in values]):  # noqa: C419 - quicker
+            self.stuffed = self.wire.replace(b"\r\n.", b"\r\n..")
+        else:
+            self.stuffed = template.stuffed % octets
+        self.begins_with_dot = template.begins_with_dot
+        self.longest = max([template.longest, *[len(line) for value in octets for line in value.split(b"\r\n")]])
+        self.has_break, self.first, self.last = True, self.longest, self.longest
+
+    @property
+    def text(self) -> str:
+        return self._template.text % self._values
+
+
+class Template:
+    """Text with gaps, between each two of `parts`. `samples` are as long as what will be filled in, or empty where that
+    will be a whole line, or several."""
+
+    __slots__ = ("begins_with_dot", "longest", "stuffed", "text", "wire")
+
+    def __init__(self, parts: Sequence[str], samples: Sequence[str]) -> None:
+        pieces = [Piece(part.replace("%", "%%")) for part in parts]
+        self.text = "%s".join([piece.text for piece in pieces])
+        self.wire = b"%b".join([piece.wire for piece in pieces])
+        self.stuffed = b"%b".join([piece.stuffed for piece in pieces])
+        self.begins_with_dot = pieces[0].begins_with_dot
+        filled = "".join([text for pair in zip(parts, [*samples, ""], strict=True) for text in pair])
+        self.longest = max(map(len, filled.encode().split(b"\n")))
 
 
 class Joined:
@@ -38,7 +79,7 @@ class Joined:
 
     __slots__ = ("_at_most", "pieces")
 
-    def __init__(self, pieces: Sequence[Piece], *, at_most: int | None = None) -> None:
+    def __init__(self, pieces: Sequence[Piece | Filled], *, at_most: int | None = None) -> None:
         self.pieces = pieces
         self._at_most = at_most
 
@@ -51,6 +92,14 @@ class Joined:
     def wire(self) -> bytes:
         """The whole text in UTF-8, with the line ends of mail."""
         return b"".join([piece.wire for piece in self.pieces])
+
+    @property
+    def stuffed(self) -> bytes:
+        """The same with a dot before each dot that begins a line, for SMTP."""
+        if any([piece.begins_with_dot for piece in self.pieces]):  # noqa: C419 - quicker than a generator
+            found = self.wire.replace(b"\r\n.", b"\r\n..")
+            return b"." + found if found.startswith(b".") else found
+        return b"".join([piece.stuffed for piece in self.pieces])
 
     @property
     def size(self) -> int:
@@ -102,3 +151,8 @@ def escape_text(text: str) -> str:
 def escape_attribute(text: str) -> str:
     """Text as it stands in an attribute of our HTML, likewise."""
     return text.replace("&", "&amp;").replace("\xa0", "&nbsp;").replace('"', "&quot;")
+
+
+def _one_line_end(text: str) -> str:
+    """A bare carriage return is no line end in mail, and servers do not agree on what it is."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -29,7 +29,7 @@ from django.core.mail.message import sanitize_address
 
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater, classify, classify_smtp, smtp_answer
 from mailer.messages import Message
-from mailer.wire import NotAsciiAddressError, is_plain_address
+from mailer.wire import NotAsciiAddressError, is_plain_address, stuffed
 
 _CHUNK = 65536
 _REPLY = re.compile(rb"(\d\d\d)([ -]?)(.*)")
@@ -149,22 +149,20 @@ class SmtpLine:
         if needs_utf8 and not self._can_utf8:
             raise NotAsciiAddressError("The address has letters that the mail server cannot carry (no SMTPUTF8).")
         if isinstance(message, Message):
-            source = message.wire(eightbit=self._can_8bit, utf8=needs_utf8)
+            source = message.wire(eightbit=self._can_8bit, utf8=needs_utf8, is_stuffed=True)
         else:
-            source = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+            source = stuffed(message.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]
         options = " BODY=8BITMIME" if self._can_8bit and not source.isascii() else ""
         if needs_utf8:
             options += " SMTPUTF8"
-        # RFC 5321, section 4.5.2: a dot that begins a line gets another, so that none is taken for the end.
-        stuffed = source.replace(b"\r\n.", b"\r\n..")
-        end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+        end = b".\r\n" if source.endswith(b"\r\n") else b"\r\n.\r\n"
         recipient = address if needs_utf8 or is_plain_address(address) else sanitize_address(address, "utf-8")
         envelope = [
             (_Step.MAIL, f"MAIL FROM:<{self._sender}>{options}\r\n".encode()),
             (_Step.RCPT, f"RCPT TO:<{recipient}>\r\n".encode()),
             (_Step.DATA, b"DATA\r\n"),
         ]
-        return envelope, stuffed + end
+        return envelope, source + end
 
     def _send_commands(self) -> None:
         """All commands at once where the server takes them so, else the next one."""

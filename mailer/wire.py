@@ -24,11 +24,25 @@ class NotAsciiAddressError(ValueError):
     """The part of the address before the @ has letters that only SMTPUTF8 (RFC 6531) can carry."""
 
 
-def alternatives(head: bytes, text: Joined, html: Joined, *, eightbit: bool) -> bytes:
-    """A whole message: `head` (its header lines), a text part and an HTML part that say the same."""
+def alternatives(head: bytes, text: Joined, html: Joined, *, eightbit: bool, is_stuffed: bool) -> bytes:
+    """A whole message: `head` (its header lines), a text part and an HTML part that say the same.
+
+    With `is_stuffed`, each dot that begins a line has another before it, as SMTP wants it (RFC 5321, section 4.5.2).
+    """
     return b"".join(
-        [head, _MULTIPART, b"\r\n", _NEXT, *_part("plain", text, eightbit), _NEXT, *_part("html", html, eightbit), _END]
+        [
+            *(head, _MULTIPART, b"\r\n"),
+            *(_NEXT, *_part("plain", text, eightbit, is_stuffed)),
+            *(_NEXT, *_part("html", html, eightbit, is_stuffed)),
+            _END,
+        ]
     )
+
+
+def stuffed(data: bytes) -> bytes:
+    """The same lines, each that begins with a dot with another before it."""
+    found = data.replace(b"\r\n.", b"\r\n..")
+    return b"." + found if found.startswith(b".") else found
 
 
 def header(name: str, value: str) -> bytes:
@@ -72,14 +86,15 @@ def unbroken_header(name: str, value: str) -> bytes:
     return f"{name}:{gap}{value}\r\n".encode()
 
 
-def _part(subtype: str, joined: Joined, eightbit: bool) -> tuple[bytes, ...]:
-    data = joined.wire
+def _part(subtype: str, joined: Joined, eightbit: bool, is_stuffed: bool) -> tuple[bytes, ...]:
+    data = joined.stuffed if is_stuffed else joined.wire
     is_ascii = data.isascii()
     if joined.longest_line <= LONGEST_LINE and (is_ascii or eightbit):
         encoding = b"7bit" if is_ascii else b"8bit"
     else:
         encoding = b"quoted-printable"
-        data = quopri.encodestring(data.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
+        data = quopri.encodestring(joined.wire.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
+        data = stuffed(data) if is_stuffed else data
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: '.encode()
     # The line break before a boundary belongs to the boundary (RFC 2046, section 5.1.1).
     return head, encoding, b"\r\n\r\n", data, b"\r\n"

@@ -7,20 +7,20 @@ days were missing, and papers of the last week go into the next edition like all
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from papers.entries import FeedRefusedError
+from papers.feeds import ResumeRefusedError, first_page
 from papers.feeds.kinds import SourceKind
-from papers.feeds.paging import first_page
 from papers.fetching import FetchError
 from papers.gates import HostClosedError
 from papers.ingest import VISIT, Page, announcement_today, explain, read_page, wait_after
-from papers.models import Backfill, BackfillState, Source
+from papers.models import Backfill, BackfillState, Source, SourceState
 from papers.recording import back_off, judge_again
 
 logger = logging.getLogger(__name__)
@@ -52,26 +52,41 @@ class Step:
 def start_backfill(*, source: Source, since: dt.date, until: dt.date, why: str, now: dt.datetime) -> Backfill:
     """Ask this source for all papers of these days (both included) once more. Nothing is fetched yet.
 
-    The same span that is still under way is not begun twice. Raises NoBackfillError, or ValueError for a span that
-    makes no sense.
+    The same span that is still under way is not begun twice. Raises NoBackfillError, also while another span of this
+    source is under way, or ValueError for a span that makes no sense.
     """
     if since > until:
         raise ValueError("The first day comes after the last.")
     if until - since > LONGEST_SPAN:
         raise ValueError("That is more than three years; please ask for less at a time.")
-    running = source.backfills.filter(state=BackfillState.RUNNING, since=since, until=until).first()
-    if running:
+    if running := _running(source, since, until):
         return running
     starts = _starts(source, since, until)
-    return Backfill.objects.create(
-        source=source,
-        since=since,
-        until=until,
-        why=why,
-        pages=[{"start": url, "next": url} for url in starts],
-        lists_total=len(starts),
-        next_page_at=now,
-    )
+    try:
+        with transaction.atomic():
+            return Backfill.objects.create(
+                source=source,
+                since=since,
+                until=until,
+                why=why,
+                pages=[{"start": url, "next": url, "page": 0, "furthest": 0} for url in starts],
+                lists_total=len(starts),
+                next_page_at=now,
+            )
+    except IntegrityError:
+        # Somebody else began one at the same moment.
+        if running := _running(source, since, until):
+            return running
+        raise
+
+
+def _running(source: Source, since: dt.date, until: dt.date) -> Backfill | None:
+    running = source.backfills.filter(state=BackfillState.RUNNING).first()
+    if running and (running.since, running.until) != (since, until):
+        raise NoBackfillError(
+            f"«{source}» is being asked for {running.since} to {running.until} just now. One span at a time, please."
+        )
+    return running
 
 
 def can_backfill(source: Source) -> bool:
@@ -91,8 +106,9 @@ def plan_backfills(*, now: dt.datetime) -> list[Backfill]:
 
 
 def due_backfills(*, now: dt.datetime) -> list[int]:
-    """Back-fills with a page to ask now."""
+    """Back-fills with a page to ask now, of sources that are on."""
     running = Backfill.objects.filter(state=BackfillState.RUNNING, next_page_at__lte=now)
+    running = running.exclude(source__state=SourceState.OFF)
     return list(running.order_by("id").values_list("id", flat=True))
 
 
@@ -110,10 +126,20 @@ def continue_backfill(*, backfill_id: int, now: dt.datetime, patience: float = 3
     except HostClosedError as closed:
         return _try_again(backfill, closed.wait, str(closed), now=now, is_failure=False)
     except FetchError as error:
-        wait = wait_after(error, failures=backfill.failures, host=urlsplit(url).netloc)
+        wait = wait_after(error, failures=backfill.failures)
         return _try_again(backfill, wait, explain(error, kind=backfill.source.kind), now=now)
+    except ResumeRefusedError as refusal:
+        _begin_anew(backfill)
+        return _try_again(backfill, back_off(backfill.failures), str(refusal), now=now)
     except FeedRefusedError as refusal:
-        return _refused(backfill, refusal, now=now)
+        return _try_again(backfill, back_off(backfill.failures), str(refusal), now=now)
+    except Exception as error:
+        logger.exception("a page of the back-fill of %s could not be read", backfill.source.slug)
+        message = f"A page could not be read: {error.__class__.__name__}. The log says more."
+        return _try_again(backfill, back_off(backfill.failures), message, now=now)
+    if page.is_short:
+        message = "A page of the list stays cut off or empty."
+        return _try_again(backfill, back_off(backfill.failures), message, now=now)
     return _strike_off(backfill, page, now=now)
 
 
@@ -136,6 +162,8 @@ def _kind(source: Source) -> SourceKind:
 
 def _wanted_span(source: Source, *, now: dt.datetime) -> tuple[dt.date, dt.date, str] | None:
     today = announcement_today(now)
+    if source.backfills.filter(state=BackfillState.RUNNING).exists():
+        return None
     recent = source.backfills.filter(created_at__gt=now - TRY_MISSING_AGAIN)
     if source.missing_dates and not recent.exists():
         since = min(dt.date.fromisoformat(day) for day in source.missing_dates)
@@ -149,32 +177,36 @@ def _wanted_span(source: Source, *, now: dt.datetime) -> tuple[dt.date, dt.date,
 
 def _strike_off(backfill: Backfill, page: Page, *, now: dt.datetime) -> Step:
     first, *rest = backfill.pages
-    pages = [{"start": first["start"], "next": page.next_url}, *rest] if page.next_url else rest
-    values = {"pages": pages, "next_page_at": now, "failures": 0, "error": ""}
+    asked = first["page"] + 1
+    is_further = asked > first["furthest"]
+    following = {**first, "next": page.next_url, "page": asked, "furthest": max(asked, first["furthest"])}
+    pages = [following, *rest] if page.next_url else rest
+    values: dict[str, Any] = {"pages": pages, "next_page_at": now, "error": ""}
     if page.feed.total is not None and backfill.lists_total == 1:
         values["total"] = page.feed.total
-    report = page.report
-    Backfill.objects.filter(pk=backfill.pk).update(
-        **values,
-        entries=F("entries") + report.entries,
-        new=F("new") + report.new,
-        changed=F("changed") + report.changed,
-        rejected=F("rejected") + report.rejected,
-    )
+    if is_further:
+        # Pages that come again after a new beginning were counted, and are no progress.
+        report = page.report
+        values |= {
+            "failures": 0,
+            "entries": F("entries") + report.entries,
+            "new": F("new") + report.new,
+            "changed": F("changed") + report.changed,
+            "rejected": F("rejected") + report.rejected,
+        }
+    Backfill.objects.filter(pk=backfill.pk).update(**values)
     backfill.refresh_from_db()
     if not pages:
         _finish(backfill, BackfillState.DONE, now=now)
     return Step(is_asked=True)
 
 
-def _refused(backfill: Backfill, refusal: FeedRefusedError, *, now: dt.datetime) -> Step:
+def _begin_anew(backfill: Backfill) -> None:
     """A token that is no longer good (they end with the day) means beginning its list anew: what is known already
-    changes nothing. Anything else is tried again a few times."""
+    changes nothing."""
     first, *rest = backfill.pages
-    if first["next"] != first["start"]:
-        pages = [{"start": first["start"], "next": first["start"]}, *rest]
-        Backfill.objects.filter(pk=backfill.pk).update(pages=pages)
-    return _try_again(backfill, back_off(backfill.failures), str(refusal), now=now)
+    again = {**first, "next": first["start"], "page": 0}
+    Backfill.objects.filter(pk=backfill.pk).update(pages=[again, *rest])
 
 
 def _try_again(
@@ -194,8 +226,3 @@ def _finish(backfill: Backfill, state: BackfillState, *, now: dt.datetime) -> St
     judge_again(backfill.source_id, now=now)
     logger.info("back-fill of %s, %s to %s: %s", backfill.source.slug, backfill.since, backfill.until, state)
     return Step(is_asked=False, error=backfill.error if state == BackfillState.FAILED else "")
-
-
-def still_running(ids: Iterable[int]) -> list[int]:
-    """Those of these back-fills that are not over."""
-    return list(Backfill.objects.filter(pk__in=ids, state=BackfillState.RUNNING).values_list("id", flat=True))

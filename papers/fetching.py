@@ -10,9 +10,9 @@ import contextlib
 import datetime as dt
 import email.utils
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import HTTPResponse
@@ -49,6 +49,8 @@ MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60
 EXCERPT_BYTES = 64 * 1024
 # A validator or type longer than this is of no use to us, and nobody's column is that wide.
 MAX_HEADER_LENGTH = 500
+# Given a host and port, what is held while it is asked.
+Turn = Callable[[str], contextlib.AbstractContextManager[None]]
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ACCEPT = "application/atom+xml, application/rss+xml, application/json;q=0.9, application/xml;q=0.9, */*;q=0.8"
 
@@ -116,22 +118,30 @@ class BadStatusError(FetchError):
         self.body_excerpt = body_excerpt
 
 
-def fetch(url: str, *, policy: FetchPolicy, etag: str = "", last_modified: str = "") -> Fetched:
+def _any_time(host: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def fetch(url: str, *, policy: FetchPolicy, etag: str = "", last_modified: str = "", turn: Turn = _any_time) -> Fetched:
     """GET `url`, conditionally when `etag` or `last_modified` of an earlier answer are given.
 
-    Any 2xx answer but 206 counts, and 304 when we asked for it. Raises a FetchError: AddressRefusedError,
-    UnreachableError, TooManyRedirectsError, BadStatusError, TooLargeError or BrokenBodyError.
+    `turn` is asked for each hop, with its host and port, and held while the hop is asked: how the terms of a host are
+    kept that a redirect leads to. Any 2xx answer but 206 counts, and 304 when we asked for it. Raises a FetchError:
+    AddressRefusedError, UnreachableError, TooManyRedirectsError, BadStatusError, TooLargeError or BrokenBodyError.
     """
     address = parse_web_address(url)
-    patience = Patience(connect=policy.connect_timeout, silence=policy.read_timeout, total=policy.total_timeout)
+    patience: Patience | None = None
     headers = _request_headers(policy, etag=etag, last_modified=last_modified)
     for _ in range(policy.max_redirects + 1):
-        with ask(address, patience=patience, allow=policy.allow, headers=headers) as response:
-            location = response.headers.get("Location", "")
-            if response.status not in REDIRECTS or not location:
-                answer = _Answer(address=address, policy=policy, patience=patience, response=response)
-                return _read_answer(answer, etag=etag, last_modified=last_modified)
-            address = _parse_redirect(address, location)
+        with turn(urlsplit(address.url).netloc):
+            # The clock begins when it is our turn for the first time.
+            patience = patience or _patience_of(policy)
+            with ask(address, patience=patience, allow=policy.allow, headers=headers) as response:
+                location = response.headers.get("Location", "")
+                if response.status not in REDIRECTS or not location:
+                    answer = _Answer(address=address, policy=policy, patience=patience, response=response)
+                    return _read_answer(answer, etag=etag, last_modified=last_modified)
+                address = _parse_redirect(address, location)
     sentence = f"The address redirects more than {policy.max_redirects} times, the last time to {address.url}."
     raise TooManyRedirectsError(sentence, url=address.url)
 
@@ -162,6 +172,10 @@ def parse_retry_after(value: str, *, now: dt.datetime) -> int | None:
     if until.tzinfo is None:  # "-0000": UTC, said by a server that does not know its zone
         until = until.replace(tzinfo=dt.UTC)
     return min(max(0, round((until - now).total_seconds())), MAX_RETRY_AFTER_SECONDS)
+
+
+def _patience_of(policy: FetchPolicy) -> Patience:
+    return Patience(connect=policy.connect_timeout, silence=policy.read_timeout, total=policy.total_timeout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

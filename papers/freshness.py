@@ -18,8 +18,10 @@ from papers.holidays import Holidays
 
 EASTERN = ZoneInfo("America/New_York")
 
-# How far back the habits of a source are looked up, and how far back days are called missing.
+# How far back habits are looked up, also for a source that writes rarely, and how far back days are called missing.
 HABIT_DAYS = 90
+LONGEST_MEMORY_DAYS = 400
+OFTEN = 10  # days with papers within HABIT_DAYS
 MISSING_DAYS = 7
 # Of a usual day this share must have come before the day counts as there: a few stragglers do not make a day.
 SHARE_OF_A_DAY = 0.2
@@ -99,16 +101,23 @@ class Habits:
 
 
 def judge(*, counts: Mapping[dt.date, int], since: dt.datetime, now: dt.datetime, calendar: Calendar) -> Verdict:
-    """Judge a source by its never-seen papers a day; `since` is when we began to watch it."""
+    """Judge a source by its never-seen papers a day; `since` is when we began to watch it.
+
+    Counts of days before that, which a feed may hold when it is first read, tell its habits too.
+    """
     today = now.astimezone(EASTERN).date()
-    expected = _days(since, today, calendar)
-    over = [day for day in expected if calendar.due_at(day) <= now]
-    enough, usual = _learn_size(counts, over)
+    first = min(counts, default=today)
+    known = _days(min(first, since.astimezone(EASTERN).date()), today, calendar)
+    over = [day for day in known if calendar.due_at(day) <= now and (day >= first or calendar.due_at(day) > since)]
+    lately = [day for day in over if (today - day).days <= HABIT_DAYS]
+    enough, usual = _learn_size(counts, lately)
     there = {day for day, count in counts.items() if count >= enough}
-    overdue = [day for day in over if day not in there]
+    overdue = [day for day in over if day not in there and calendar.due_at(day) > since]
     run = _latest_run(overdue, there)
     # By what was before: a stall must not teach us that stalls are usual.
-    habits = Habits(enough, _learn_emptiness(counts, [day for day in over if day not in run], enough), usual)
+    writes_often = sum(1 for day in lately if day in there) >= OFTEN
+    before = [day for day in (lately if writes_often else over) if day not in run]
+    habits = Habits(enough, _learn_emptiness(counts, before, enough), usual)
     missing = tuple(day for day in _missing(overdue, habits, run) if (today - day).days <= MISSING_DAYS)
     if _is_stalled(run, habits):
         return Verdict(Freshness.STALLED, _stall_reason(run, counts, habits), missing)
@@ -137,11 +146,11 @@ def _learn_emptiness(counts: Mapping[dt.date, int], days: list[dt.date], enough:
     return (len(days) - len(full) + 0.5) / (len(days) + 1)
 
 
-def _days(since: dt.datetime, today: dt.date, calendar: Calendar) -> list[dt.date]:
-    """The days that were expected while we watched."""
-    start = max(since.astimezone(EASTERN).date(), today - dt.timedelta(days=HABIT_DAYS))
+def _days(start: dt.date, today: dt.date, calendar: Calendar) -> list[dt.date]:
+    """The days on which it announces, from `start` on."""
+    start = max(start, today - dt.timedelta(days=LONGEST_MEMORY_DAYS))
     days = (start + dt.timedelta(days=offset) for offset in range((today - start).days + 1))
-    return [day for day in days if calendar.expects(day) is Expectation.YES and calendar.due_at(day) > since]
+    return [day for day in days if calendar.expects(day) is Expectation.YES]
 
 
 def _latest_run(overdue: list[dt.date], there: set[dt.date]) -> list[dt.date]:

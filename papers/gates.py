@@ -10,6 +10,8 @@ import datetime as dt
 import random
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from limits.buckets import Rate, close, hold, release, take
 
@@ -18,8 +20,6 @@ RATE = Rate(per_second=1 / 3)
 LONGEST_FETCH = 90.0
 QUIET_HOUR = 0  # UTC
 _ARXIV = "arxiv.org"
-# Our own loopback servers need no manners.
-_LOOPBACK = ("127.", "localhost", "[::1]")
 _LOOK_AGAIN = 0.5
 
 
@@ -38,14 +38,15 @@ def turn(*, host: str, now: dt.datetime, patience: float) -> Iterator[None]:
     Waits at most `patience` seconds for it. Raises HostClosedError where the turn does not come, and says how long to
     wait before trying again.
     """
-    if host.startswith(_LOOPBACK):
+    if _is_loopback(host):
         yield
         return
-    gate = _gate_of(host)
-    if gate == f"fetch:{_ARXIV}" and now.astimezone(dt.UTC).hour == QUIET_HOUR:
-        raise HostClosedError("arXiv is left alone between 00:00 and 01:00 UTC.", wait=_to_the_end_of_hour(now))
+    gate, begun = _gate_of(host), time.monotonic()
+    _respect_quiet_hour(gate, now)
     token = _wait_for_turn(gate, patience=patience)
     try:
+        # The hour may have begun while we waited.
+        _respect_quiet_hour(gate, now + dt.timedelta(seconds=time.monotonic() - begun))
         yield
     finally:
         release(gate, token=token)
@@ -79,6 +80,11 @@ def _sentence(gate: str, wait: float) -> str:
     return f"{host} is being asked by another worker; each waits its turn."
 
 
+def _respect_quiet_hour(gate: str, now: dt.datetime) -> None:
+    if gate == f"fetch:{_ARXIV}" and now.astimezone(dt.UTC).hour == QUIET_HOUR:
+        raise HostClosedError("arXiv is left alone between 00:00 and 01:00 UTC.", wait=_to_the_end_of_hour(now))
+
+
 def _to_the_end_of_hour(now: dt.datetime) -> dt.timedelta:
     end = now.replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=1)
     # Not all at the stroke of one.
@@ -86,7 +92,22 @@ def _to_the_end_of_hour(now: dt.datetime) -> dt.timedelta:
 
 
 def _gate_of(host: str) -> str:
-    name = host.rpartition("@")[2].lower()
+    bare, port = _host_and_port(host)
     # arXiv counts its API, OAI-PMH and RSS hosts together.
-    bare = name.rpartition(":")[0] or name
-    return f"fetch:{_ARXIV}" if bare == _ARXIV or bare.endswith("." + _ARXIV) else f"fetch:{name}"
+    return f"fetch:{_ARXIV}" if bare == _ARXIV or bare.endswith("." + _ARXIV) else f"fetch:{bare}{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether this is a server on this machine, which needs no manners."""
+    bare, _ = _host_and_port(host)
+    try:
+        return ip_address(bare.strip("[]")).is_loopback
+    except ValueError:
+        return bare == "localhost"
+
+
+def _host_and_port(netloc: str) -> tuple[str, str]:
+    """The bare host in lower case, without the dot that may end it, and its port where it is not the usual one."""
+    parts = urlsplit(f"//{netloc}")
+    host = (parts.hostname or "").rstrip(".")
+    return host, f":{parts.port}" if parts.port not in {None, 80, 443} else ""

@@ -39,7 +39,7 @@ def check_holidays(*, now: dt.datetime) -> Finding:
     )
     if left < 0:
         return Finding(Level.ERROR, "holidays", f"The calendar of arXiv's holidays ran out on {until}.", hint)
-    if left < WARN_BEFORE.days:
+    if left <= WARN_BEFORE.days:
         return Finding(Level.WARNING, "holidays", f"{says} That is {left} more days.", hint)
     return Finding(Level.OK, "holidays", says)
 
@@ -57,15 +57,18 @@ def check_sources(*, now: dt.datetime) -> Iterator[Finding]:
 
 
 def _check_source(source: Source) -> Finding:
+    is_ill = source.state in {SourceState.STALLED, SourceState.FAILING}
+    if not (is_ill or source.missing_dates):
+        return Finding(Level.OK, source.slug, f"{source.name}: {source.state_reason or 'not visited yet'}.")
+    says, hints = [], []
+    if is_ill:
+        says.append(f"{source.name} is {source.state}: {source.state_reason}. {source.last_error}".strip())
+        hints.append("See its latest visits in the admin.")
     if source.missing_dates:
-        days = ", ".join(source.missing_dates)
-        how = (
+        says.append(f"{source.name}: days are missing: {', '.join(source.missing_dates)}.")
+        hints.append(
             "They are asked for again by themselves."
             if can_backfill(source)
             else "Give the source a back-fill address, so that they can be asked for again."
         )
-        return Finding(Level.WARNING, source.slug, f"{source.name}: days are missing: {days}.", how)
-    if source.state in {SourceState.STALLED, SourceState.FAILING}:
-        says = f"{source.name} is {source.state}: {source.state_reason}. {source.last_error}".strip()
-        return Finding(Level.WARNING, source.slug, says, "See its latest visits in the admin.")
-    return Finding(Level.OK, source.slug, f"{source.name}: {source.state_reason or 'not visited yet'}.")
+    return Finding(Level.WARNING, source.slug, " ".join(says), " ".join(hints))

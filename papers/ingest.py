@@ -5,13 +5,17 @@ No network inside a transaction: the visit is claimed in one, each page of the d
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from papers.entries import FeedRefusedError, ParsedFeed, Problem
+from limits.buckets import extend, hold, release
+from papers.entries import FeedRefusedError, ParsedFeed
 from papers.feeds import parse_feed
 from papers.feeds.kinds import SourceKind
 from papers.feeds.paging import first_page, is_short, next_page
@@ -31,7 +35,7 @@ SILENCE = dt.timedelta(minutes=10)
 # How long a worker waits for its turn at a host: for the first page not at all long, other sources can be visited.
 PATIENCE = 10.0
 PATIENCE_WITHIN = 60.0
-MOST_PAGES = 30
+MOST_PAGES = 300
 # A list of everything there is, newest first, has no end that matters: so many pages, or until all is known.
 MOST_PAGES_OF = {SourceKind.HF: 3, SourceKind.ARXIV_API: 10, SourceKind.OPENREVIEW: 10}
 _NEWEST_FIRST = {SourceKind.ARXIV_API, SourceKind.OPENREVIEW}
@@ -50,6 +54,11 @@ class Page:
     feed: ParsedFeed
     report: StoreReport
     next_url: str = ""
+    is_short: bool = False
+
+
+class ShortPageError(FetchError):
+    """A page in the middle of a list stays cut off or empty: what follows it cannot be had now."""
 
 
 def announcement_today(now: dt.datetime) -> dt.date:
@@ -70,9 +79,20 @@ def visit_source(*, source_id: int, now: dt.datetime, connect_timeout: float = 5
     and the next one begins anew.
     """
     source = Source.objects.get(pk=source_id)
+    mine = hold(_visit_of(source), seconds=VISIT.total_seconds())
+    if not mine:
+        return postpone(source, "It is being visited by another worker.", wait=VISIT, now=now)
+    try:
+        return _visit(source, mine, now=now, connect_timeout=connect_timeout)
+    finally:
+        release(_visit_of(source), token=mine)
+
+
+def _visit(source: Source, mine: str, *, now: dt.datetime, connect_timeout: float) -> Visit:
     total, pages = StoreReport(), list[Fetched]()
     try:
         for page in read_pages(source, now=now, connect_timeout=connect_timeout):
+            extend(_visit_of(source), token=mine, seconds=VISIT.total_seconds())
             total += page.report
             pages.append(page.fetched)
     except HostClosedError as closed:
@@ -106,21 +126,24 @@ def read_pages(source: Source, *, now: dt.datetime, connect_timeout: float = 5.0
 
     Raises FetchError, HostClosedError or FeedRefusedError at the page that cannot be had.
     """
-    kind = SourceKind(source.kind)
+    kind, begun = SourceKind(source.kind), time.monotonic()
     url, patience = _first_page(source, kind, now=now), PATIENCE
+    # After a visit that broke off there may be unseen papers behind pages that are all known.
+    may_stop_early = kind in _NEWEST_FIRST and not source.failures and "id_list=" not in source.url
     for number in range(1, MOST_PAGES_OF.get(kind, MOST_PAGES) + 1):
         page = read_page(
             source,
             url,
             kind=kind,
-            now=now,
+            now=now + dt.timedelta(seconds=time.monotonic() - begun),
             patience=patience,
             connect_timeout=connect_timeout,
             is_conditional=number == 1,
         )
         yield page
-        all_known = kind in _NEWEST_FIRST and not page.report.unseen
-        if not page.next_url or all_known:
+        if page.is_short:
+            raise ShortPageError(f"A page of the list came short {SHORT_PAGE_RETRIES + 1} times.", url=url)
+        if not page.next_url or (may_stop_early and not page.report.unseen):
             return
         url, patience = page.next_url, PATIENCE_WITHIN
 
@@ -138,7 +161,7 @@ def read_page(
     """Fetch one page of a list and store what it says, as entries of this source.
 
     Servers give short pages in the middle of a list now and then (arXiv's API empty ones): such a page is asked for
-    again, and where it stays short a problem says so.
+    again. One that stays short and leads nowhere is stored as far as it goes, and says so: the list did not end there.
     """
     for _ in range(SHORT_PAGE_RETRIES + 1):
         fetched = fetch_page(
@@ -156,11 +179,8 @@ def read_page(
         if not lacks_some:
             break
     next_url = next_page(kind=kind, url=url, feed=feed)
-    if lacks_some and not next_url:
-        reason = f"came short {SHORT_PAGE_RETRIES + 1} times; what follows is left for the next visit"
-        feed = replace(feed, problems=(*feed.problems, Problem(item="a page of the list", reason=reason, excerpt=url)))
     report = store_feed(source=source, feed=feed, kind=kind, today=announcement_today(now), now=now)
-    return Page(fetched, feed, report, next_url)
+    return Page(fetched, feed, report, next_url, is_short=lacks_some and not next_url)
 
 
 def fetch_page(
@@ -169,8 +189,12 @@ def fetch_page(
     """Fetch an address when it is our turn at its host. Raises FetchError, or HostClosedError where that takes longer
     than `patience` seconds."""
     _check_offline(url)
-    with turn(host=urlsplit(url).netloc, now=now, patience=patience):
-        return fetch(url, policy=policy, etag=etag, last_modified=last_modified)
+    turn_at = partial(_turn_at, now=now, patience=patience)
+    return fetch(url, policy=policy, etag=etag, last_modified=last_modified, turn=turn_at)
+
+
+def _turn_at(host: str, *, now: dt.datetime, patience: float) -> AbstractContextManager[None]:
+    return turn(host=host, now=now, patience=patience)
 
 
 def fetch_policy(connect_timeout: float = 5.0) -> FetchPolicy:
@@ -180,7 +204,7 @@ def fetch_policy(connect_timeout: float = 5.0) -> FetchPolicy:
     )
 
 
-def wait_after(error: FetchError, *, failures: int, host: str) -> dt.timedelta:
+def wait_after(error: FetchError, *, failures: int = 0) -> dt.timedelta:
     """How long to leave a source alone after this error; a host that asked for silence gets it from all of us."""
     wait = back_off(failures)
     if isinstance(error, BadStatusError):
@@ -188,7 +212,8 @@ def wait_after(error: FetchError, *, failures: int, host: str) -> dt.timedelta:
             wait = max(wait, dt.timedelta(seconds=error.retry_after_seconds))
         if error.status in _SILENCE_STATUSES:
             wait = max(wait, SILENCE)
-            close_gate(host=host, wait=wait)
+            # The one that said so, which a redirect may have led to.
+            close_gate(host=urlsplit(error.url).netloc, wait=wait)
     return wait
 
 
@@ -217,6 +242,10 @@ def _parse(body: bytes, kind: SourceKind, *, content_type: str) -> ParsedFeed:
     return parse_feed(body=body, kind=kind, content_type=content_type, holidays=announcement_holidays().dates)
 
 
+def _visit_of(source: Source) -> str:
+    return f"visit:{source.pk}"
+
+
 def _check_offline(url: str) -> None:
     # The sample's own server, and those of tests, are named in FETCH_ALLOW: they are on this machine.
     if settings.OFFLINE and urlsplit(url).netloc not in settings.FETCH_ALLOW:
@@ -229,7 +258,7 @@ def _claim(source_id: int, *, now: dt.datetime) -> bool:
 
 
 def _record_fetch_error(source: Source, error: FetchError, *, report: StoreReport, now: dt.datetime) -> Visit:
-    wait = wait_after(error, failures=source.failures, host=urlsplit(source.url).netloc)
+    wait = wait_after(error, failures=source.failures)
     message = explain(error, kind=source.kind)
     return record_failure(source, message, status=FetchStatus.UNREACHABLE, wait=wait, report=report, now=now)
 

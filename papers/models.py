@@ -55,6 +55,9 @@ class Source(models.Model):
         default=list, blank=True, editable=False, help_text="Announcement days of the last week that brought nothing."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    watched_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Set where it was switched on again, or its address changed."
+    )
     etag = models.CharField(max_length=300, blank=True, editable=False)
     last_modified = models.CharField(max_length=100, blank=True, editable=False)
     next_fetch_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -117,7 +120,8 @@ class Backfill(models.Model):
     """Asking a source for a span of days again, page by page. What is left to ask stands in the row, so that it goes
     on where it was after any end of any process.
 
-    `pages` is what is left, in order: each with `start`, the address a list begins at, and `next`, its page to ask now.
+    `pages` is what is left, in order: each with `start`, the address a list begins at, `next`, its page to ask now,
+    `page`, how many were asked since the start, and `furthest`, the most that ever were.
     """
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="backfills")
@@ -140,6 +144,9 @@ class Backfill(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source"], condition=Q(state="running"), name="backfill_one_at_a_time")
+        ]
 
     def __str__(self) -> str:
         return f"{self.source}, {self.since} to {self.until}"

@@ -10,7 +10,7 @@ from papers.feeds.kinds import KIND_NAMES, SourceKind
 from papers.fetching import FetchError
 from papers.gates import HostClosedError
 from papers.holidays import announcement_holidays
-from papers.ingest import announcement_today, explain, fetch_page, fetch_policy
+from papers.ingest import announcement_today, explain, fetch_page, fetch_policy, wait_after
 
 # Somebody waits in front of the page.
 PATIENCE = 5.0
@@ -45,6 +45,7 @@ def probe(*, url: str, kind: str = "", now: dt.datetime) -> Probe:
     try:
         fetched = fetch_page(asked, policy=policy, now=now, patience=PATIENCE)
     except FetchError as error:
+        wait_after(error)  # A host that asks for silence gets it from all of us.
         return Probe(asked, expected, error=explain(error, kind=expected))
     except HostClosedError as closed:
         return Probe(asked, expected, error=str(closed))

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from papers.feeds.kinds import SourceKind
 from papers.fetching import Fetched
-from papers.freshness import HABIT_DAYS, Calendar, Freshness, Verdict, judge
+from papers.freshness import LONGEST_MEMORY_DAYS, Calendar, Freshness, Verdict, judge
 from papers.holidays import announcement_holidays
 from papers.models import Fetch, FetchStatus, Source, SourceChange, SourceDay, SourceState
 from papers.storing import StoreReport
@@ -30,6 +30,8 @@ EVERY_OF = {
 NIGHTLY_HOUR = 4  # UTC: after arXiv's records of the day are there, and after its quiet hour
 FIRST_RETRY = dt.timedelta(minutes=5)
 LONGEST_RETRY = dt.timedelta(hours=6)
+# A visit put off for longer than a moment stands among the visits, so that the owner sees why nothing comes.
+WORTH_A_LINE = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +97,21 @@ def postpone(source: Source, message: str, *, wait: dt.timedelta, now: dt.dateti
     """It is not our turn: nothing is wrong with the source, and it is tried again after `wait`."""
     Source.objects.on().filter(pk=source.pk, url=source.url).update(next_fetch_at=now + wait)
     logger.info("source %s: %s", source.slug, message)
+    if wait >= WORTH_A_LINE:
+        Fetch.objects.create(source=source, fetched_at=now, status=FetchStatus.POSTPONED, error=message)
     return Visit(source.slug, FetchStatus.POSTPONED, error=message)
 
 
 def judge_source(source: Source, *, now: dt.datetime) -> Verdict:
     """How fresh the source is by what it has brought until now."""
-    since = now.astimezone(EASTERN).date() - dt.timedelta(days=HABIT_DAYS)
+    since = now.astimezone(EASTERN).date() - dt.timedelta(days=LONGEST_MEMORY_DAYS)
+    if source.watched_since:
+        # What was before belongs to another address, or to a time in which nobody asked.
+        since = max(since, source.watched_since.astimezone(EASTERN).date())
     days = SourceDay.objects.filter(source=source, date__gte=since)
     return judge(
         counts=dict(days.values_list("date", "unseen")),
-        since=source.created_at,
+        since=source.watched_since or source.created_at,
         now=now,
         calendar=Calendar(SourceKind(source.kind), announcement_holidays()),
     )
@@ -116,6 +123,36 @@ def judge_again(source_id: int, *, now: dt.datetime) -> None:
     if source:
         with transaction.atomic():
             _change(source, _judged(source, is_failing=source.failures > 0, now=now), now=now)
+
+
+def judge_all(*, now: dt.datetime) -> None:
+    """Once a minute: a source that is never asked, because its host is closed or no worker comes to it, must not go on
+    looking fresh."""
+    for source_id in Source.objects.on().values_list("id", flat=True):
+        judge_again(source_id, now=now)
+
+
+def switch(source: Source, *, on: bool, now: dt.datetime) -> bool:
+    """Switch a source on or off, with a line in its trail. True where this call did it; a second changes nothing.
+
+    One that is on again is judged from now on: nobody asked it meanwhile.
+    """
+    values: dict[str, Any]
+    if on:
+        values = {"state": SourceState.WAITING, "state_reason": "switched on", "next_fetch_at": now, "failures": 0}
+        values |= {"watched_since": now, "missing_dates": []}
+    else:
+        values = {"state": SourceState.OFF, "state_reason": "switched off", "missing_dates": []}
+    with transaction.atomic():
+        before = Source.objects.filter(pk=source.pk).values_list("state", flat=True).first()
+        if before is None or (before == SourceState.OFF) is not on:
+            return False
+        moved = Source.objects.filter(pk=source.pk, state=before).update(**values)
+        if moved:
+            SourceChange.objects.create(
+                source=source, at=now, before=before, after=values["state"], reason=values["state_reason"]
+            )
+    return bool(moved)
 
 
 def next_visit(source: Source, *, now: dt.datetime) -> dt.datetime:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from papers import matching
 from papers.backfilling import continue_backfill, due_backfills, plan_backfills
 from papers.ingest import claim_due_sources, visit_source
+from papers.recording import judge_all
 
 # A back-fill works for so long in one go, then makes room for others until the next minute.
 _BACKFILL_SECONDS = 40.0
@@ -15,9 +16,11 @@ _BACKFILL_SECONDS = 40.0
 
 @shared_task
 def fetch_due_sources() -> None:
-    """Once a minute: ring for every source whose time has come, and for the days that are to be made good."""
+    """Once a minute: ring for every source whose time has come, look whether all bring what they should, and ring for
+    the days that are to be made good."""
     for source_id in claim_due_sources(now=timezone.now()):
         fetch_source.delay(source_id)
+    judge_all(now=timezone.now())
     plan_backfills(now=timezone.now())
     for backfill_id in due_backfills(now=timezone.now()):
         backfill.delay(backfill_id)

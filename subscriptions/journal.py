@@ -48,18 +48,23 @@ def claim_rows(
     model: type[Outgoing], ids: Iterable[int], *, columns: Sequence[str], lease: dt.timedelta = LEASE
 ) -> tuple[str, list[tuple[Any, ...]]]:
     """Take those of `ids` that are queued and due. Returns the claim token, and the asked columns of each row taken, in
-    the order of the first of them."""
+    the order of the first of them.
+
+    A row that a worker died over is only taken alone: the sweep may have put it back just now, and at a second death it
+    must not be that the rows around it are counted as poison with it.
+    """
     token = secrets.token_hex(16)
     now = _now()
-    source, condition, params = _given([[pk] for pk in ids], [_ID])
+    wanted = list(ids)
+    source, condition, params = _given([[pk] for pk in wanted], [_ID])
     # S608: names of tables and columns are ours, values travel as parameters.
     rows = _execute(
         f"""UPDATE {_table(model)} AS mail
             SET state = 'claimed', claim_token = %s, lease_until = {_later("%s")}
             FROM {source} WHERE {condition} AND mail.state = 'queued'
-            AND (mail.not_before IS NULL OR mail.not_before <= {now})
+            AND (mail.not_before IS NULL OR mail.not_before <= {now}) AND (mail.worker_deaths = 0 OR %s)
             RETURNING {_back(*columns)}""",  # noqa: S608
-        [token, lease.total_seconds(), *params],
+        [token, lease.total_seconds(), *params, len(wanted) == 1],
     )
     return token, sorted(rows)
 
@@ -208,6 +213,15 @@ def _result(row: Claimed, outcome: Outcome) -> list[Any]:
         case NoAnswer(reason=reason):
             # The token stays: an answer that is only late may still come from this worker.
             return [row.pk, OutgoingState.UNKNOWN.value, _text(reason), None, "", ""]
+
+
+def one_of(values: Iterable[int] | Iterable[str]) -> RawSQL:
+    """For `…__in`: these values as one parameter, however many they are, instead of one each."""
+    found = list(values)
+    if not _is_postgres():
+        return RawSQL("SELECT value FROM JSON_EACH(%s)", [json.dumps(found)])
+    kind = "text" if found and isinstance(found[0], str) else "bigint"
+    return RawSQL(f"SELECT UNNEST(%s::{kind}[])", [found])  # noqa: S611 - one of two words of ours
 
 
 # --- the two databases ------------------------------------------------------------------------------------------------

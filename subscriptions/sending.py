@@ -125,19 +125,21 @@ class Batch(Generic[Row]):
                 return
             self._take_step()
 
-    def finish(self) -> None:
-        """The worker's time is up: hear what was handed over, and give back what was not."""
+    def finish(self, *, why: str = "The worker's time was up.", is_making_at_fault: bool = True) -> None:
+        """The end, before everything was sent: hear what was handed over, and give back what was not."""
         until = time.monotonic() + LAST_WORDS_SECONDS
         while self.lines.in_flight and time.monotonic() < until:
             self._hear(until - time.monotonic())
         self._journal([])
         self.states += [None] * len(self._flying)
         self._flying.clear()
-        if self._making is not None:
+        if self._making is not None and not is_making_at_fault:
+            self._waiting.appendleft(self._making)
+        elif self._making is not None:
             # It keeps its claim: when its lease ends, the sweep counts this against it, so that a mail that takes for
             # ever to make cannot keep workers busy for ever.
             self.states.append(None)
-        self._give_back(self._rest(), "The worker's time was up.")
+        self._give_back(self._rest(), why)
 
     def _wants_more(self) -> bool:
         """Enough to fill every line, and as much again while they are busy; no more in hand than a handful."""
@@ -161,7 +163,11 @@ class Batch(Generic[Row]):
         picked: list[Made[Row]] = []
         while len(picked) < count and self._ready:
             tried = [self._ready.popleft() for _ in range(min(count - len(picked), len(self._ready)))]
-            answers = self.pace.allow([_address(mail) for mail in tried])
+            try:
+                answers = self.pace.allow([_address(mail) for mail in tried])
+            except (DatabaseError, InterfaceError):
+                self._ready.extendleft(reversed(picked + tried))
+                raise
             picked += [mail for mail, may_leave in zip(tried, answers, strict=True) if may_leave]
             told_to_wait = [mail for mail, may_leave in zip(tried, answers, strict=True) if not may_leave]
             if self.pace.is_shut:
@@ -296,6 +302,12 @@ def send_claimed(work: Work[Row], ids: Iterable[int]) -> list[OutgoingState | No
             except SoftTimeLimitExceeded:
                 logger.warning("the worker's time was up")
                 batch.finish()
+                return states
+            except (DatabaseError, InterfaceError):
+                # A question to the database outside the journal. The answers to what was handed over are not lost.
+                logger.warning("the database did not answer", exc_info=True)
+                renew_database_connection()
+                batch.finish(why="The database did not answer.", is_making_at_fault=False)
                 return states
             if time.monotonic() > deadline or is_stopping():
                 return states

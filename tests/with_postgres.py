@@ -82,7 +82,7 @@ def _in_wheel() -> Iterator[Server]:
 
 
 @contextmanager
-def run_postgres() -> Iterator[str]:
+def run_postgres(*, settings: Mapping[str, str] = SETTINGS) -> Iterator[str]:
     """A fresh PostgreSQL while the block runs; yields its DATABASE_URL. Raises NoPostgresError."""
     reasons = []
     user = _other_user()
@@ -92,7 +92,8 @@ def run_postgres() -> Iterator[str]:
             if user:
                 os.chown(folder, user.pw_uid, user.pw_gid)
             try:
-                process = _start(_reachable(server, folder=folder, user=user), folder=folder, user=user)
+                bin_dir = _reachable(server, folder=folder, user=user)
+                process = _start(bin_dir, folder=folder, user=user, settings=settings)
             except NoPostgresError as error:
                 reasons.append(f"{server.bin_dir}: {error}")
                 continue
@@ -141,14 +142,16 @@ def _reachable(server: Server, *, folder: Path, user: pwd.struct_passwd | None) 
     return package / server.root[0].name / "bin"
 
 
-def _start(bin_dir: Path, *, folder: Path, user: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
+def _start(
+    bin_dir: Path, *, folder: Path, user: pwd.struct_passwd | None, settings: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     data, log_path = folder / "data", folder / "log"
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     _make_cluster(bin_dir, data=data, env=env, user=user)
-    settings = [text for name, value in SETTINGS.items() for text in ("-c", f"{name}={value}")]
+    options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [bin_dir / "postgres", "-D", data, "-k", folder, *settings],
+            [bin_dir / "postgres", "-D", data, "-k", folder, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -26,6 +26,7 @@ from papers.feeds.kinds import KIND_NAMES, SourceKind
 from papers.ingest import announcement_today
 from papers.models import Backfill, Fetch, Source, SourceChange, SourceDay, SourceState
 from papers.probing import probe
+from papers.recording import switch
 from papers.tasks import backfill, fetch_source
 
 # An address typed without a scheme is meant as https.
@@ -139,7 +140,8 @@ class SourceAdmin(admin.ModelAdmin[Source]):
         if {"url", "kind"}.intersection(form.changed_data):
             # They belong to the former document: its «not modified» would keep the new one out.
             obj.etag = obj.last_modified = ""
-            also = ["etag", "last_modified"]
+            obj.watched_since = timezone.now()  # Another list has other habits.
+            also = ["etag", "last_modified", "watched_since"]
         save_changed(obj, form, also=also)
 
     @admin.display(description="state", ordering="state")
@@ -208,12 +210,13 @@ class SourceAdmin(admin.ModelAdmin[Source]):
 
     @admin.action(permissions=["change"], description="Switch off")
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
-        queryset.update(state=SourceState.OFF, state_reason="switched off")
+        for source in queryset:
+            switch(source, on=False, now=timezone.now())
 
     @admin.action(permissions=["change"], description="Switch on")
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
-        off = queryset.filter(state=SourceState.OFF)
-        off.update(state=SourceState.WAITING, state_reason="switched on", next_fetch_at=timezone.now())
+        for source in queryset:
+            switch(source, on=True, now=timezone.now())
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -39,7 +39,8 @@ def first_page(*, kind: SourceKind, url: str, since: dt.date | None = None, unti
         case SourceKind.BIORXIV:
             return _first_of_details(url, since, until)
         case SourceKind.OPENREVIEW if _path(url).endswith("/notes"):
-            return _with_default(url, {"limit": str(OPENREVIEW_PAGE)})
+            # The newest first, so that a look at the first page tells whether there is more.
+            return _with_default(url, {"limit": str(OPENREVIEW_PAGE), "sort": "cdate:desc"})
     return url
 
 

@@ -28,12 +28,12 @@ def on(day: dt.date) -> time_machine.travel:
 
 
 def test_thirty_days_before_the_calendar_runs_out_it_warns():
-    with on(UNTIL - dt.timedelta(days=30)):
+    with on(UNTIL - dt.timedelta(days=31)):
         assert "✓ The calendar of arXiv's holidays is good until" in doctor()
-    with on(UNTIL - dt.timedelta(days=29)):
+    with on(UNTIL - dt.timedelta(days=30)):
         said = doctor()
     assert "! The calendar of arXiv's holidays" in said
-    assert "29 more days" in said
+    assert "30 more days" in said
     assert "announcement_holidays.csv" in said
 
 

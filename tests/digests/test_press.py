@@ -193,3 +193,22 @@ def test_a_topic_renamed_is_named_anew_in_the_next_batch():
     joined, plain, _ = both(reader, edition, Shelf(now=NOW + dt.timedelta(seconds=1), press=press))
     assert_same(joined, plain)
     assert "In your topic New" in joined.text
+
+
+@pytest.mark.parametrize("name", ["...", ". " * 60, "100% %s %b", "one\rtwo"])
+def test_odd_names_of_the_newsletter(settings: Settings, name: str):
+    settings.SITE_NAME = name
+    make_topic("nlp", name="%s of .dots")
+    edition = make_edition([make_paper(topics=["nlp"], title="100%")], picks=[make_paper(title=".%d")])
+    reader = make_subscriber(topics=["nlp"])
+    recipient = read_recipients([reader.pk], edition, now=NOW)[reader.pk]
+    shelf = Shelf(now=NOW)
+    parts = join_digest(choose_digest(recipient, edition, shelf=shelf), recipient, shelf=shelf)
+    if "\r" not in name:
+        assert_same(*both(reader, edition)[:2])
+    for part in (parts.text, parts.html):
+        assert part.wire == part.text.replace("\n", "\r\n").encode()
+        assert b"\r" not in part.wire.replace(b"\r\n", b"")
+        whole = b"\r\n" + part.wire
+        assert b"\r\n" + part.stuffed == whole.replace(b"\r\n.", b"\r\n..")
+        assert part.longest_line >= max(map(len, part.wire.split(b"\r\n")))

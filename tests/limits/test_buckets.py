@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from limits.buckets import Grant, Rate, close, give_back, hold, release, reopen, take
+from limits.buckets import Grant, Rate, close, extend, give_back, hold, release, reopen, take
 from limits.models import Bucket
 
 SLOW = Rate(per_second=0.01, burst=1)
@@ -91,6 +91,14 @@ def test_hold_of_a_dead_process_ends_by_itself() -> None:
     hold("x", seconds=0.05)
     time.sleep(0.1)
     assert hold("x", seconds=60)
+
+
+def test_a_turn_can_be_made_longer_by_its_holder_alone() -> None:
+    token = hold("x", seconds=0.05)
+    assert extend("x", token=token, seconds=60)
+    time.sleep(0.1)
+    assert hold("x", seconds=60) == ""
+    assert not extend("x", token="somebody else's", seconds=60)
 
 
 def test_late_release_does_not_end_the_turn_of_the_next() -> None:

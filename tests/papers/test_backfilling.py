@@ -23,13 +23,14 @@ from papers.backfilling import (
 )
 from papers.ingest import visit_source
 from papers.models import Announcement, Backfill, BackfillState, Paper, Source, SourceDay, SourceState
+from papers.recording import judge_all, switch
 from papers.tasks import backfill as backfill_task
 from papers.tasks import fetch_due_sources
 from subscriptions.models import Notice, NoticeKind
 from subscriptions.notices import send_notices
 from tests.factories import make_source
 from tests.oai import OaiServer, records_of
-from tests.servers import LocalServer, Reply, serve
+from tests.servers import LocalServer, Received, Reply, serve
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 MONDAY, TUESDAY, WEDNESDAY = (dt.date(2026, 5, day) for day in (4, 5, 6))
@@ -148,6 +149,62 @@ def test_a_token_that_ran_out_begins_its_list_anew(source: Source, oai: OaiServe
     assert len(oai.spans) == 2
 
 
+def test_a_token_that_is_never_good_is_given_up_and_counts_each_paper_once(source: Source, oai: OaiServer):
+    backfill, now = begin(source), NOW
+    for _ in range(60):
+        oai.tokens_end()
+        continue_backfill(backfill_id=backfill.pk, now=now)
+        backfill.refresh_from_db()
+        if backfill.state != BackfillState.RUNNING:
+            break
+        now = backfill.next_page_at
+    assert (backfill.state, backfill.entries, backfill.new) == (BackfillState.FAILED, 50, 50)
+
+
+def test_a_page_that_is_always_cut_off_is_no_end(source: Source, server: LocalServer, oai: OaiServer):
+    def cut(request: Received) -> Reply:
+        body = oai(request).body
+        assert isinstance(body, str)
+        return Reply(body=body[: len(body) // 2], headers={"Content-Type": "text/xml"})
+
+    server.routes["/oai"] = cut
+    backfill = begin(source)
+    step = continue_backfill(backfill_id=backfill.pk, now=NOW)
+    backfill.refresh_from_db()
+    assert (backfill.state, step.is_asked, backfill.failures) == (BackfillState.RUNNING, False, 1)
+    assert "cut off" in backfill.error
+    # What came is kept all the same.
+    assert 0 < Paper.objects.count() < 50
+
+
+def test_what_nobody_expected_is_counted_told_and_given_up(source: Source, monkeypatch: pytest.MonkeyPatch):
+    def surprise(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("papers.backfilling.read_page", surprise)
+    backfill, now = begin(source), NOW
+    for _ in range(MOST_FAILURES):
+        continue_backfill(backfill_id=backfill.pk, now=now)
+        backfill.refresh_from_db()
+        now = backfill.next_page_at
+    assert (backfill.state, "RuntimeError" in backfill.error) == (BackfillState.FAILED, True)
+
+
+def test_one_span_of_a_source_at_a_time(source: Source):
+    begin(source)
+    with pytest.raises(NoBackfillError, match="just now"):
+        begin(source, TUESDAY, WEDNESDAY)
+    Source.objects.filter(pk=source.pk).update(missing_dates=["2026-05-05"])
+    assert plan_backfills(now=NOW + dt.timedelta(days=2)) == []
+
+
+def test_a_source_that_was_switched_off_is_left_alone(source: Source):
+    backfill = begin(source)
+    assert due_backfills(now=NOW) == [backfill.pk]
+    assert switch(source, on=False, now=NOW)
+    assert due_backfills(now=NOW) == []
+
+
 def test_days_without_records_are_a_back_fill_of_nothing(source: Source):
     done = run(begin(source, dt.date(2026, 4, 4), dt.date(2026, 4, 5)))
     assert (done.state, done.entries) == (BackfillState.DONE, 0)
@@ -246,6 +303,38 @@ def test_without_an_owner_the_notice_says_why_it_was_not_sent(source: Source, se
     assert (notice.kind, notice.state, notice.reason) == ("days_missing", "skipped", "No OWNER_EMAIL is set.")
 
 
+def test_a_source_that_is_only_ever_put_off_does_not_go_on_looking_fresh(source: Source):
+    """Its host asked for silence, say, or no worker comes to it: no visit, and yet days go by."""
+    Source.objects.filter(pk=source.pk).update(state=SourceState.FRESH)
+    judge_all(now=NOW)
+    source.refresh_from_db()
+    assert (source.state, source.missing_dates) == (SourceState.STALLED, ["2026-05-05", "2026-05-06"])
+    assert tell_about_sources(now=NOW) == 1
+
+
+def test_a_source_that_was_off_is_judged_from_the_day_it_is_on_again(source: Source):
+    saturday = NOW + dt.timedelta(days=10)
+    assert switch(source, on=False, now=NOW)
+    assert not switch(source, on=False, now=NOW)
+    assert switch(Source.objects.get(pk=source.pk), on=True, now=saturday)
+    judge_all(now=saturday + MINUTE)
+    source.refresh_from_db()
+    assert (source.state, source.missing_dates) == (SourceState.QUIET, [])
+    trail = [(change.before, change.after) for change in source.changes.order_by("pk")]
+    assert trail == [("waiting", "off"), ("off", "waiting"), ("waiting", "quiet")]
+    assert tell_about_sources(now=saturday + MINUTE) == 0
+
+
+def test_a_day_found_missing_later_is_told_too_and_a_told_one_only_once(source: Source):
+    rows = Source.objects.filter(pk=source.pk)
+    rows.update(missing_dates=["2026-05-06"])
+    assert tell_about_sources(now=NOW) == 1
+    rows.update(missing_dates=["2026-05-05", "2026-05-06"])
+    assert tell_about_sources(now=NOW) == 1
+    rows.update(missing_dates=["2026-05-05"])
+    assert tell_about_sources(now=NOW) == 0
+
+
 def test_a_hole_left_while_the_machine_was_off_is_told_though_the_source_is_fresh(source: Source, server: LocalServer):
     server.routes["/rss"] = rss(WEDNESDAY, 60)
     visit_source(source_id=source.pk, now=NOW)
@@ -267,7 +356,7 @@ def test_every_night_the_last_days_are_asked_for_once(source: Source):
     night = dt.datetime.now(dt.UTC).replace(hour=4, minute=0) + dt.timedelta(days=1)
     [backfill] = plan_backfills(now=night)
     assert (backfill.why, (backfill.until - backfill.since).days) == ("nightly reconciliation", 4)
-    Backfill.objects.update(created_at=night)
+    Backfill.objects.update(created_at=night, state=BackfillState.DONE)
     assert plan_backfills(now=night + dt.timedelta(hours=2)) == []
     assert len(plan_backfills(now=night + dt.timedelta(days=1))) == 1
 

@@ -51,7 +51,11 @@ def page(items: int, *, total: int | None = None, resume: str = "", problems: tu
             f"{OAI}?verb=GetRecord&identifier=oai:arXiv.org:2509.02547&metadataPrefix=arXiv",
             f"{OAI}?verb=GetRecord&identifier=oai:arXiv.org:2509.02547&metadataPrefix=arXiv",
         ),
-        (SourceKind.OPENREVIEW, f"{OPENREVIEW}?invitation=a", f"{OPENREVIEW}?invitation=a&limit=1000"),
+        (
+            SourceKind.OPENREVIEW,
+            f"{OPENREVIEW}?invitation=a",
+            f"{OPENREVIEW}?invitation=a&limit=1000&sort=cdate%3Adesc",
+        ),
         (SourceKind.BIORXIV, f"{BIORXIV}/5d", f"{BIORXIV}/5d"),
         (SourceKind.RSS, "https://lab.example.org/feed", "https://lab.example.org/feed"),
         (SourceKind.ARXIV, "https://rss.arxiv.org/rss/cs.CL", "https://rss.arxiv.org/rss/cs.CL"),

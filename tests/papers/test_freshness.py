@@ -134,6 +134,22 @@ def test_days_before_we_watched_are_nobodys_fault():
     assert verdict({days_after(MONDAY, 1): 80}, at(days_after(MONDAY, 1)), since=evening).missing == ()
 
 
+def test_a_monthly_blog_is_known_by_the_dates_in_its_feed():
+    """Its first visit brings a year of posts; a month of silence is its way."""
+    posts = {days_after(MONDAY, -30 * month): 1 for month in range(12)}
+    watched = at(days_after(MONDAY, 1))
+    for later in (10, 20, 28):
+        found = verdict(posts, at(days_after(MONDAY, later)), calendar=ANY, since=watched)
+        assert (found.state, found.missing) == (Freshness.WAITING, ()) or found.state == Freshness.QUIET
+    assert verdict(posts, at(days_after(MONDAY, 200)), calendar=ANY, since=watched).state == Freshness.STALLED
+
+
+def test_a_weekly_blog_watched_for_ten_days_may_skip_a_week():
+    posts = {days_after(MONDAY, -7 * week): 1 for week in range(1, 20)}
+    found = verdict(posts, at(days_after(MONDAY, 1)), calendar=ANY, since=at(days_after(MONDAY, -9)))
+    assert (found.state, found.missing) == (Freshness.WAITING, ())
+
+
 def test_a_calendar_that_ran_out_expects_every_working_day():
     later = dt.date(2027, 3, 1)
     assert ARXIV.expects(later) == Expectation.YES

@@ -49,7 +49,9 @@ def test_other_hosts_have_gates_of_their_own(host: str):
     ask(host)
 
 
-@pytest.mark.parametrize("host", ["EXPORT.arxiv.org", "arxiv.org:443", "user@rss.arxiv.org:80", "rss.arxiv.org:8443"])
+@pytest.mark.parametrize(
+    "host", ["EXPORT.arxiv.org", "arxiv.org:443", "user@rss.arxiv.org:80", "rss.arxiv.org:8443", "rss.arxiv.org."]
+)
 def test_however_it_is_written_arxiv_is_arxiv(host: str):
     ask("rss.arxiv.org")
     with pytest.raises(HostClosedError):
@@ -111,6 +113,30 @@ def test_a_shorter_silence_does_not_end_a_longer_one():
     close_gate(host="export.arxiv.org", wait=dt.timedelta(minutes=10))
     with pytest.raises(HostClosedError, match="another 60 minutes"):
         ask("rss.arxiv.org")
+
+
+@pytest.mark.parametrize("host", ["127.example.org", "localhost.example.org", "127.0.0.1.example.org"])
+def test_who_only_looks_like_this_machine_is_another(host: str):
+    ask(host)
+    with pytest.raises(HostClosedError):
+        ask(host)
+
+
+def test_an_hour_that_begins_while_we_wait_is_respected(monkeypatch: pytest.MonkeyPatch):
+    clock = [100.0]
+    monkeypatch.setattr(gates.time, "monotonic", lambda: clock[0])
+
+    def sleep(seconds: float) -> None:
+        clock[0] += 30
+        Bucket.objects.update(free_at=dt.datetime.now(dt.UTC))
+
+    monkeypatch.setattr(gates.time, "sleep", sleep)
+    before_midnight = dt.datetime(2026, 5, 5, 23, 59, 50, tzinfo=dt.UTC)
+    ask("rss.arxiv.org", now=before_midnight)
+    with pytest.raises(HostClosedError, match="between 00:00"):
+        ask("rss.arxiv.org", now=before_midnight, patience=60)
+    # And the turn was given back.
+    assert Bucket.objects.get(name="fetch:arxiv.org").holder == ""
 
 
 def test_this_machine_needs_no_manners():

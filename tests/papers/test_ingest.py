@@ -1,5 +1,6 @@
 """One visit to a source over real HTTP: what comes in, what is written down, and when it is tried again."""
 
+import contextlib
 import datetime as dt
 import json
 import logging
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from limits.buckets import hold, release
 from limits.models import Bucket
 from papers import ingest
 from papers.ingest import announcement_today, claim_due_sources, take_document, visit_source
@@ -224,6 +226,41 @@ def test_a_host_that_asks_for_silence_gets_it_from_all_of_us(
     assert fresh(source).next_fetch_at >= NOW + at_least
     closed_until = Bucket.objects.get(name=f"fetch:{server.pair}").closed_until
     assert closed_until >= dt.datetime.now(dt.UTC) + at_least - MINUTE
+
+
+def test_a_host_that_a_redirect_leads_to_has_terms_of_its_own(source: Source, server: LocalServer, settings: Settings):
+    with serve({"/moved": Reply(status=429, headers={"Retry-After": "900"})}) as other:
+        settings.FETCH_ALLOW = frozenset({server.pair, other.pair})
+        server.routes["/feed"] = redirect(other.url("/moved"))
+        visit_source(source_id=source.pk, now=NOW)
+    closed = dict(Bucket.objects.filter(closed_until__isnull=False).values_list("name", "closed_until"))
+    assert list(closed) == [f"fetch:{other.pair}"]
+
+
+def test_each_hop_waits_for_its_turn(source: Source, server: LocalServer, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+
+    @contextlib.contextmanager
+    def watched(*, host: str, now: dt.datetime, patience: float) -> Iterator[None]:
+        asked.append(host)
+        yield
+
+    monkeypatch.setattr(ingest, "turn", watched)
+    server.routes["/feed"] = redirect(server.url("/there"))
+    server.routes["/there"] = Reply(body=ARXIV)
+    visit_source(source_id=source.pk, now=NOW)
+    assert asked == [server.pair, server.pair]
+
+
+def test_two_workers_do_not_visit_a_source_at_once(source: Source, server: LocalServer):
+    token = hold(f"visit:{source.pk}", seconds=60)
+    visit = visit_source(source_id=source.pk, now=NOW)
+    assert (visit.status, server.requests) == (FetchStatus.POSTPONED, [])
+    assert "another worker" in visit.error
+    release(f"visit:{source.pk}", token=token)
+    assert visit_source(source_id=source.pk, now=NOW).status == FetchStatus.STORED
+    # The turn is given back, so that the next visit gets it.
+    assert visit_source(source_id=source.pk, now=NOW).status == FetchStatus.NOT_MODIFIED
 
 
 def test_a_redirect_into_the_private_network_is_not_followed(source: Source, server: LocalServer):

@@ -144,9 +144,12 @@ def test_a_page_that_stays_empty_is_told_and_what_came_before_is_kept(server: Lo
     server.routes["/api/query"] = lambda request: api_page(request, total=100, empty_at={40})
     source = make_source(kind="arxiv_api", url=server.url("/api/query?search_query=all:x"))
     visit = visit_source(source_id=source.pk, now=NOW)
-    assert (visit.report.new, visit.report.rejected) == (40, 1)
+    assert (visit.report.new, visit.status) == (40, FetchStatus.UNREACHABLE)
     assert "came short 3 times" in fresh(source).last_error
     assert asked(server, "start") == [0, 40, 40, 40]
+    # The list did not end there: the next visit goes past what it knows.
+    server.routes["/api/query"] = lambda request: api_page(request, total=100)
+    assert visit_source(source_id=source.pk, now=NOW + HOUR).report.new == 60
 
 
 def test_a_visit_that_breaks_off_keeps_its_pages_and_begins_anew(server: LocalServer):
@@ -160,6 +163,19 @@ def test_a_visit_that_breaks_off_keeps_its_pages_and_begins_anew(server: LocalSe
     visit = visit_source(source_id=source.pk, now=NOW)
     assert (visit.status, visit.report.new, Paper.objects.count()) == (FetchStatus.UNREACHABLE, 40, 40)
     assert (fresh(source).state, Fetch.objects.get().new) == (SourceState.FAILING, 40)
+    server.routes["/api/query"] = lambda request: api_page(request, total=100)
+    server.requests.clear()
+    assert visit_source(source_id=source.pk, now=NOW + HOUR).report.new == 60
+    assert asked(server, "start") == [0, 40, 80]
+
+
+def test_a_list_of_ids_is_read_to_its_end_every_time(server: LocalServer):
+    server.routes["/api/query"] = lambda request: api_page(request, total=100)
+    source = make_source(kind="arxiv_api", url=server.url("/api/query?id_list=2605.00001"))
+    for _ in range(2):
+        server.requests.clear()
+        visit_source(source_id=source.pk, now=NOW)
+        assert asked(server, "start") == [0, 40, 80]
 
 
 def test_biorxivs_api_is_asked_for_the_days_since_the_last_visit(server: LocalServer):

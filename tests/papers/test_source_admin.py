@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from limits.models import Bucket
 from papers.ingest import announcement_today
 from papers.models import Backfill, Fetch, Paper, Source, SourceChange, SourceDay, SourceState
 from papers.probing import guess_kind
@@ -138,6 +139,27 @@ def test_a_page_instead_of_a_feed_says_which_feeds_it_names(owner: Client, serve
 def test_an_address_that_gives_nothing_says_why(owner: Client, server: LocalServer, reply: Reply, says: str):
     server.routes["/feed"] = reply
     assert says in words(owner.post(TRY, {"url": server.url("/feed")}))
+
+
+def test_a_host_that_asks_for_silence_when_it_is_tried_gets_it(owner: Client, server: LocalServer):
+    server.routes["/feed"] = Reply(status=429, headers={"Retry-After": "900"})
+    assert "asks us to wait 900 seconds" in words(owner.post(TRY, {"url": server.url("/feed")}))
+    assert Bucket.objects.get(name=f"fetch:{server.pair}").closed_until
+
+
+def test_another_address_means_other_habits(owner: Client):
+    source = make_source()
+    data = {"name": source.name, "slug": source.slug, "kind": "rss", "url": "https://example.org/feed"}
+    empty = {
+        f"{name}-{part}": "0"
+        for name in ("fetches", "changes", "backfills")
+        for part in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    when = {"next_fetch_at_0": "2026-11-25", "next_fetch_at_1": "12:00:00"}
+    owner.post(f"{LIST}{source.pk}/change/", {**data, **empty, **when, "backfill_url": ""})
+    changed = Source.objects.get(pk=source.pk)
+    assert (changed.kind, changed.url) == ("rss", "https://example.org/feed")
+    assert changed.watched_since
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/feed", "http://10.0.0.1/feed", "http://[::1]/feed"])

@@ -48,12 +48,12 @@ def test_without_limits_everything_may_leave():
 
 
 def test_two_workers_together_keep_one_rate(settings: Settings):
-    settings.SEND_RATE = 50
+    settings.SEND_RATE = 0.1
     first, second = Pace("smtp"), Pace("smtp")
     granted = first.allow(ADDRESSES).count(True) + second.allow(ADDRESSES).count(True)
-    assert granted == 5
+    assert granted == 1
     assert first.is_shut
-    assert 0 < first.wait_seconds(ADDRESSES) <= 0.03
+    assert 5 < first.wait_seconds(ADDRESSES) <= 10
 
 
 def test_each_provider_has_a_rate_of_its_own(settings: Settings):

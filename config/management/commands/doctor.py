@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from papers.health import Finding, Level, check_holidays, check_sources
@@ -25,7 +26,11 @@ class Command(AnsweringCommand):
     )
 
     def run(self, options: Mapping[str, Any]) -> None:
-        findings = list(examine(now=timezone.now()))
+        try:
+            findings = list(examine(now=timezone.now()))
+        except (OperationalError, ProgrammingError) as error:
+            message = f"The database cannot be read ({error}). Is it there, and up to date? manage.py migrate"
+            raise CommandError(message) from error
         self.answer = {
             "findings": [
                 {"level": found.level.value, "about": found.about, "says": found.says, "hint": found.hint}

@@ -19,6 +19,7 @@ from digests.planning import plan_due
 from papers.backfilling import continue_backfill, due_backfills, plan_backfills
 from papers.ingest import claim_due_sources, visit_source
 from papers.management.answering import AnsweringCommand
+from papers.recording import judge_all
 from subscriptions.events import apply_events
 from subscriptions.management.commands.send_notices import send_waiting_notices
 from subscriptions.models import Notice
@@ -85,6 +86,7 @@ class Command(AnsweringCommand):
 
 def _fetch() -> dict[str, Any]:
     visits = [visit_source(source_id=pk, now=timezone.now()) for pk in claim_due_sources(now=timezone.now())]
+    judge_all(now=timezone.now())
     plan_backfills(now=timezone.now())
     pages = [continue_backfill(backfill_id=pk, now=timezone.now()) for pk in due_backfills(now=timezone.now())]
     return {

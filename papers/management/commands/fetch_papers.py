@@ -35,6 +35,11 @@ class Command(AnsweringCommand):
         super().add_arguments(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
+        self.answer = _summary([])
+        if options["from_file"] and options["source"]:
+            raise CommandError(
+                "Either --from-file or --source: a document of a file has a source of its own.", returncode=2
+            )
         if options["from_file"]:
             visits = [self._read_file(options["from_file"], options["kind"])]
         else:
