@@ -21,7 +21,7 @@ def migration(name: str) -> Any:
 
 
 def test_papers_from_before_titles_were_compared_are_known_by_them(monkeypatch: pytest.MonkeyPatch):
-    titles = migration("0005_title_keys")
+    titles = migration("0006_title_keys")
     monkeypatch.setattr(titles, "CHUNK", 2)
     crowd = [make_paper(title=f"{TITLE}, part {number}") for number in range(5)]
     short, had = make_paper(title="Editorial"), make_paper(title_key="its own")

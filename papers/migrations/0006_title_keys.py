@@ -21,5 +21,5 @@ def fill_title_keys(apps, schema_editor):
 class Migration(migrations.Migration):
     # Each chunk for itself, so that nobody waits for all of them; what a killed run left is done by the next.
     atomic = False
-    dependencies = [("papers", "0004_backfill_urls")]
+    dependencies = [("papers", "0005_watched_since")]
     operations = [migrations.RunPython(fill_title_keys, migrations.RunPython.noop)]
