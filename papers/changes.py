@@ -220,8 +220,11 @@ def _text_wins(entry: Entry, paper: KnownPaper, kind: SourceKind, cleaner: TextC
 def _reads_otherwise(entry: Entry, paper: KnownPaper, cleaner: TextCleaner) -> bool:
     """Whether a reader would see a difference: arXiv has the accents of one text as TeX in one list and as Unicode in
     another, and by turns each would replace the other for ever."""
-    texts = (("title", entry.title, paper.raw_title), ("abstract", entry.abstract, paper.raw_abstract))
-    return any(new != raw and cleaner.readable(new, entry.markup) != paper.values[name] for name, new, raw in texts)
+    texts = ((entry.title, paper.raw_title), (entry.abstract, paper.raw_abstract))
+    return any(
+        ours != theirs and cleaner.readable(ours, Markup.TEX) != cleaner.readable(theirs, Markup.TEX)
+        for theirs, ours in texts
+    )
 
 
 def _speaks_for(entry: Entry, paper: KnownPaper, kind: SourceKind) -> bool:

@@ -193,6 +193,12 @@ def test_one_text_written_in_tex_and_in_unicode_does_not_change_to_and_fro():
     assert plan(unnumbered, known=stored(tex), kind=SourceKind.ARXIV_OAI).changes == []
 
 
+def test_what_an_owner_corrected_stays_when_another_list_writes_the_same_text_in_another_way():
+    tex, plain = replace(ENTRY, title=r"G\"odel's theorem"), replace(ENTRY, title="Gödel's theorem")
+    known = stored(tex, title="Gödel’s theorem, proved")
+    assert plan(plain, known=known, kind=SourceKind.ARXIV_API).changes == []
+
+
 def test_a_correction_of_the_same_version_that_readers_can_see_is_taken():
     assert only_change(plan(replace(ENTRY, title="Learning noise"), known=stored(ENTRY))).values["title"] == (
         "Learning noise"
@@ -206,7 +212,7 @@ def test_only_texts_that_differ_as_they_came_are_cleaned_again(monkeypatch: pyte
     plan(ENTRY, known=known)
     assert cleaned == []
     plan(replace(ENTRY, abstract="We learn it. "), known=known)
-    assert cleaned == ["We learn it. "]
+    assert sorted(cleaned) == ["We learn it.", "We learn it. "]
 
 
 @pytest.mark.parametrize(
