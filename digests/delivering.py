@@ -115,7 +115,10 @@ class DigestWork:
         for row in rows:
             if row.subscriber_id is not None:
                 groups[row.edition_id].append(row.subscriber_id)
-        readers = {pk: read_recipients(ids, editions[pk], now=self._now) for pk, ids in groups.items()}
+        readers = {
+            pk: read_recipients(ids, editions[pk], returning=self._shelf.returning(editions[pk]), now=self._now)
+            for pk, ids in groups.items()
+        }
         suppressed = read_suppressed([reader for found in readers.values() for reader in found.values()])
         for row in rows:
             edition = editions[row.edition_id]

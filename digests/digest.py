@@ -13,7 +13,7 @@ from digests.cards import Card, cards_for, make_card, sample_ids
 from digests.markdown import to_html, to_text
 from digests.models import Choice, Edition, EditionPaper
 from digests.press import HEADINGS, Line, Personal, Press, papers_for_you, preheader
-from digests.readers import Recipient, read_recipients
+from digests.readers import Recipient, Returning, read_recipients, read_returning
 from digests.selection import Arranged, Candidate, Chosen, Reader, Section, arrange, choose
 from mailer.links import absolute
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
@@ -63,6 +63,7 @@ class Shelf:
         self._offered: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
+        self._returning: dict[tuple[tuple[int, int], ...], Returning] = {}
         self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
         # By the identity of choices, which are kept with them.
@@ -87,6 +88,14 @@ class Shelf:
             self._published = list(Edition.objects.published().order_by("-date")[: 4 * MOST_EDITIONS])
         since = [other for other in self._published if last_date < other.date < edition.date]
         return [edition, *since[: MOST_EDITIONS - 1]]
+
+    def returning(self, edition: Edition) -> Returning:
+        """The papers that come back in any edition which a digest of this one may cover."""
+        editions = self.covered(dt.date.min, edition)
+        key = _key(editions)
+        if key not in self._returning:
+            self._returning[key] = read_returning(editions)
+        return self._returning[key]
 
     def candidates(self, editions: Sequence[Edition], *, with_replacements: bool) -> Arranged:
         """The papers of these editions that may be sent."""
@@ -183,7 +192,7 @@ def clear_shelf() -> None:
 
 def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Digest:
     """Choose this reader's papers for a digest recorded against `edition`."""
-    return choose_digest(_recipient(subscriber, edition, now=shelf.now), edition, shelf=shelf)
+    return choose_digest(_recipient(subscriber, edition, shelf=shelf), edition, shelf=shelf)
 
 
 def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Digest:
@@ -217,12 +226,14 @@ def repeat_digest(
 
 def covered_editions(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> list[Edition]:
     """The editions that a digest of this reader would hold."""
-    return Shelf(now=now).covered(_recipient(subscriber, edition, now=now).last_date, edition)
+    shelf = Shelf(now=now)
+    return shelf.covered(_recipient(subscriber, edition, shelf=shelf).last_date, edition)
 
 
 def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -> Rendered:
     """The digest as subject, text and HTML."""
-    return join_digest(digest, _recipient(subscriber, digest.edition, now=now), shelf=Shelf(now=now)).rendered
+    shelf = Shelf(now=now)
+    return join_digest(digest, _recipient(subscriber, digest.edition, shelf=shelf), shelf=shelf).rendered
 
 
 def join_digest(digest: Digest, recipient: Recipient, *, shelf: Shelf, personal: Personal | None = None) -> Parts:
@@ -267,8 +278,9 @@ def compose_digest(
     )
 
 
-def _recipient(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> Recipient:
-    return read_recipients([subscriber.pk], edition, now=now)[subscriber.pk]
+def _recipient(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Recipient:
+    found = read_recipients([subscriber.pk], edition, returning=shelf.returning(edition), now=shelf.now)
+    return found[subscriber.pk]
 
 
 def personal_parts(recipient: Recipient, shelf: Shelf) -> Personal:
@@ -299,8 +311,8 @@ def _context(edition: Edition, *, is_sample: bool) -> dict[str, Any]:
 def _read_entries(editions: Sequence[Edition]) -> list[EditionPaper]:
     """Every paper of these editions that may be sent, those of the newest edition first."""
     return list(
-        EditionPaper.objects.filter(edition__in=editions, paper__withdrawn_at__isnull=True)
-        .exclude(choice=Choice.HIDDEN)
+        EditionPaper.objects.filter(edition__in=editions)
+        .sendable()
         .select_related("paper", "edition")
         .prefetch_related("paper__topics")
         .order_by("-edition__date", "position", "id")

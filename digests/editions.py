@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper, EditionState, age_limit
+from papers.changes import NEWS_DAYS
 from papers.entries import AnnouncementKind
 from papers.models import Announcement, Paper
 
-CANDIDATE_DAYS = 7
+CANDIDATE_DAYS = NEWS_DAYS
 _CHUNK = 1000
 _COUNTS_AS_NEW = (AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST)
 _NOT_YET_SHOWN = (EditionState.DRAFT, EditionState.HELD)
@@ -57,18 +58,27 @@ def grow_draft(*, date: dt.date, cutoff_at: dt.datetime) -> int:
     """Put every paper that belongs into the edition of `date`. Returns how many came in. Safe to run twice.
 
     It takes each paper announced (new or cross-listed) on or before that day, not older than a week, seen before the
-    cut-off, not withdrawn, and in no edition already shown. A day without such papers gets no edition. New versions of
-    older papers come in beside them, marked: they are for the readers who asked for those.
+    cut-off, not withdrawn, and in no edition already shown. A day without such papers gets no edition, and a draft left
+    without any goes. New versions of older papers come in beside them, marked: they are for the readers who asked for
+    those.
     """
-    new_ids = _candidate_ids(date=date, cutoff_at=cutoff_at)
-    if not new_ids:
-        return 0
-    new_versions = _new_version_ids(date=date, cutoff_at=cutoff_at)
     with transaction.atomic():
         # Locked, so that it cannot be published between the look at its state and the papers that come in.
-        edition, _ = Edition.objects.select_for_update().get_or_create(date=date, defaults={"cutoff_at": cutoff_at})
-        if edition.state not in _NOT_YET_SHOWN:
+        edition = Edition.objects.select_for_update().filter(date=date).first()
+        if edition is not None:
+            if edition.state not in _NOT_YET_SHOWN:
+                return 0
+            _drop_gone(edition)
+        new_ids = _candidate_ids(date=date, cutoff_at=cutoff_at)
+        if not new_ids:
+            if edition is not None:
+                _discard_empty(edition)
             return 0
+        new_versions = _new_version_ids(date=date, cutoff_at=cutoff_at)
+        if edition is None:
+            edition, _ = Edition.objects.select_for_update().get_or_create(date=date, defaults={"cutoff_at": cutoff_at})
+            if edition.state not in _NOT_YET_SHOWN:
+                return 0
         held = dict(edition.entries.values_list("paper_id", "is_replacement"))
         fresh = [EditionPaper(edition=edition, paper_id=pk) for pk in new_ids if pk not in held]
         versions = [
@@ -80,7 +90,6 @@ def grow_draft(*, date: dt.date, cutoff_at: dt.datetime) -> int:
         # Announced as new after all: its new version came in first.
         news = [pk for pk in new_ids if held.get(pk)]
         edition.entries.filter(paper_id__in=news, is_replacement=True).update(is_replacement=False)
-        _drop_withdrawn(edition)
     return len(fresh)
 
 
@@ -102,7 +111,8 @@ def publish_due_editions(*, now: dt.datetime) -> list[Edition]:
 
 
 def publish(edition: Edition, *, now: dt.datetime) -> bool:
-    """Publish a draft or held edition. True where this call did it; a second one changes nothing.
+    """Publish a draft or held edition that has something to show. True where this call did it; a second one changes
+    nothing.
 
     Papers never stand in two shown editions: candidates that another showed meanwhile leave this one, and its papers,
     hidden ones too, leave the drafts. What a curator touched stays where they put it, for them to see.
@@ -110,7 +120,7 @@ def publish(edition: Edition, *, now: dt.datetime) -> bool:
     with transaction.atomic():
         # Not a join, with which a publish and a cancel at the same moment could both succeed; see `begin`.
         changed = Edition.objects.filter(
-            Exists(_not_shown_elsewhere(EditionPaper.objects.filter(edition=OuterRef("pk")))),
+            Exists(_not_shown_elsewhere(EditionPaper.objects.shown().filter(edition=OuterRef("pk")))),
             pk=edition.pk,
             state__in=_NOT_YET_SHOWN,
         ).update(state=EditionState.PUBLISHED, published_at=now)
@@ -194,10 +204,19 @@ def _not_shown_elsewhere(entries: QuerySet[EditionPaper]) -> QuerySet[EditionPap
     return entries.exclude(Exists(elsewhere.exclude(edition=OuterRef("edition"))), choice=Choice.CANDIDATE)
 
 
-def _drop_withdrawn(edition: Edition) -> None:
-    """What was withdrawn leaves an edition that nobody has seen; what a curator touched stays for them to see."""
-    gone = edition.entries.filter(choice=Choice.CANDIDATE, paper__withdrawn_at__isnull=False)
+def _drop_gone(edition: Edition) -> None:
+    """What was withdrawn, or was found to be the same as another paper just when it came in, leaves an edition that
+    nobody has seen; what a curator touched stays for them to see."""
+    is_gone = Q(paper__withdrawn_at__isnull=False) | Q(paper__merged_into__isnull=False)
+    gone = edition.entries.filter(is_gone, choice=Choice.CANDIDATE)
     EditionPaper.objects.filter(pk__in=list(gone.values_list("pk", flat=True))).delete()
+
+
+def _discard_empty(edition: Edition) -> None:
+    """A draft that nobody touched and that has nothing to show is none."""
+    rest = edition.entries.exclude(choice=Choice.CANDIDATE, is_replacement=True)
+    if edition.state == EditionState.DRAFT and not (edition.title or edition.intro or rest.exists()):
+        edition.delete()
 
 
 def _candidate_ids(*, date: dt.date, cutoff_at: dt.datetime) -> list[int]:

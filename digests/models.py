@@ -69,10 +69,15 @@ class Choice(models.TextChoices):
 
 class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
     def shown(self) -> "EditionPaperQuerySet":
-        """What everybody sees of an edition: not what is hidden, withdrawn, or only a new version of something old that
-        no curator picked."""
-        standing = self.filter(paper__withdrawn_at__isnull=True).exclude(choice=Choice.HIDDEN)
-        return standing.exclude(choice=Choice.CANDIDATE, is_replacement=True)
+        """What everybody sees of an edition: what may be sent, but for new versions of something old that no curator
+        picked."""
+        return self.sendable().exclude(choice=Choice.CANDIDATE, is_replacement=True)
+
+    def sendable(self) -> "EditionPaperQuerySet":
+        """What some reader may be sent: not what is hidden, withdrawn, or was found to be the same as another paper."""
+        return self.filter(paper__withdrawn_at__isnull=True, paper__merged_into__isnull=True).exclude(
+            choice=Choice.HIDDEN
+        )
 
 
 class EditionPaper(models.Model):

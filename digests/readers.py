@@ -1,20 +1,36 @@
-"""The readers of a batch of digests, read from the database together: a few queries for all, never some for each."""
+"""The readers of a batch of digests, read from the database together: a few queries for all, never some for each.
+
+A paper is news for a week, so what a reader had in the last two weeks is all they can have had of the papers in an
+edition, but for those that come back: new versions of older papers, and papers of earlier editions that were announced
+once more. For these all that a reader ever had is looked through, and only then.
+"""
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, Q
 
-from digests.models import Delivery, Edition, ReaderArchive, counts_as_seen
+from digests.models import Choice, Delivery, Edition, EditionPaper, ReaderArchive, counts_as_seen
 from papers.models import Paper, Topic
 from subscriptions.journal import one_of
 from subscriptions.models import Subscriber, Subscription, Suppression
 from subscriptions.schedule import Cadence, Schedule
 
 SEEN_DAYS = 14
+# A reader's hour may come half a day before the edition that they wait for.
+_MARGIN_DAYS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """Papers of some editions that may have been sent long ago, with the ids of rows merged into them: each id with
+    that of the paper. Without `to_all` only readers who want new versions are offered any of them."""
+
+    papers: Mapping[int, int] = field(default_factory=dict)
+    to_all: bool = False
 
 
 @dataclass(slots=True)
@@ -40,8 +56,11 @@ class Recipient:
     seen_paper_ids: frozenset[int] = frozenset()
 
 
-def read_recipients(subscriber_ids: Collection[int], edition: Edition, *, now: dt.datetime) -> dict[int, Recipient]:
-    """These readers, by id, as they stand before a digest recorded against `edition`."""
+def read_recipients(
+    subscriber_ids: Collection[int], edition: Edition, *, returning: Returning, now: dt.datetime
+) -> dict[int, Recipient]:
+    """These readers, by id, as they stand before a digest recorded against `edition`; `returning` are the papers that
+    come back in it, or in those it covers."""
     since = look_back(edition, now=now)
     found = {
         pk: Recipient(
@@ -54,7 +73,20 @@ def read_recipients(subscriber_ids: Collection[int], edition: Edition, *, now: d
     }
     _add_topics(found)
     _add_history(found, edition, since=since)
+    _add_returning(found, returning, edition=edition, since=since)
     return found
+
+
+def read_returning(editions: Sequence[Edition]) -> Returning:
+    """The papers that come back in these editions: marked as new versions, or in an edition of long ago before."""
+    long_ago = max(edition.date for edition in editions) - dt.timedelta(days=SEEN_DAYS - _MARGIN_DAYS)
+    earlier = EditionPaper.objects.filter(paper=OuterRef("paper"), edition__date__lt=long_ago)
+    entries = EditionPaper.objects.filter(edition__in=editions).sendable()
+    found = entries.filter(Q(is_replacement=True) | Exists(earlier)).values_list("paper_id", "is_replacement", "choice")
+    rows = list(found)
+    papers = {pk: pk for pk, _, _ in rows}
+    papers |= dict(Paper.objects.filter(merged_into__in=one_of(papers)).values_list("pk", "merged_into_id"))
+    return Returning(papers, any(choice == Choice.PICK or not is_new for _, is_new, choice in rows))
 
 
 def read_suppressed(recipients: Iterable[Recipient]) -> set[str]:
@@ -64,7 +96,7 @@ def read_suppressed(recipients: Iterable[Recipient]) -> set[str]:
 
 
 def look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
-    """From when on a reader's digests count for the choice: no candidate is older than that."""
+    """From when on a reader's digests count for the choice of papers that do not come back: none was sent before."""
     return min(now, dt.datetime.combine(edition.date, dt.time(), tzinfo=dt.UTC)) - dt.timedelta(days=SEEN_DAYS)
 
 
@@ -111,6 +143,21 @@ def _add_history(recipients: dict[int, Recipient], edition: Edition, *, since: d
         archived = ReaderArchive.objects.filter(subscriber_id__in=one_of(quiet), last_date__lt=edition.date)
         for subscriber_id, date in archived.values_list("subscriber_id", "last_date"):
             recipients[subscriber_id].last_date = max(recipients[subscriber_id].last_date or date, date)
+
+
+def _add_returning(
+    recipients: dict[int, Recipient], returning: Returning, *, edition: Edition, since: dt.datetime
+) -> None:
+    ids = [pk for pk, reader in recipients.items() if returning.to_all or reader.wants_replacements]
+    if not returning.papers or not ids:
+        return
+    sent = Delivery.objects.filter(counts_as_seen(), subscriber_id__in=one_of(ids), due_at__lt=since)
+    archived = ReaderArchive.objects.filter(subscriber_id__in=one_of(ids))
+    for rows in (sent.exclude(edition=edition), archived):
+        for pk, paper_ids in rows.values_list("subscriber_id", "paper_ids"):
+            had = {returning.papers[paper_id] for paper_id in paper_ids if paper_id in returning.papers}
+            if had and pk is not None:
+                recipients[pk].seen_paper_ids |= had
 
 
 def _add_seen_papers(recipients: dict[int, Recipient]) -> None:

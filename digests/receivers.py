@@ -8,6 +8,7 @@ from django.dispatch import receiver
 
 from digests.bouncing import keeps_bouncing
 from digests.delivering import bring_back_for, sendable_ids
+from digests.editions import amend
 from digests.models import Choice, Delivery, EditionPaper
 from digests.planning import newest_sendable, plan_subscribers
 from digests.tasks import send_deliveries
@@ -21,17 +22,23 @@ from subscriptions.suppression import suppress
 
 @receiver(papers_merged)
 def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) -> None:
-    """The paper that stays takes the other's places in editions, with what a curator did to them."""
-    there = set(EditionPaper.objects.filter(paper_id=kept_id).values_list("edition_id", flat=True))
-    for entry in EditionPaper.objects.filter(paper_id=dropped_id):
-        if entry.edition_id not in there:
+    """The paper that stays takes the other's places in editions, with what a curator did to them. What they did to both
+    in one edition they did to the one that stays; what they did to the other fills that in."""
+    there = {entry.edition_id: entry for entry in EditionPaper.objects.filter(paper_id=kept_id)}
+    for entry in EditionPaper.objects.filter(paper_id=dropped_id).select_related("edition"):
+        # Who is making digests of it looks at its papers again.
+        amend(entry.edition)
+        kept = there.get(entry.edition_id)
+        if kept is None:
             EditionPaper.objects.filter(pk=entry.pk).update(paper_id=kept_id)
             continue
-        if entry.choice != Choice.CANDIDATE:
-            untouched = EditionPaper.objects.filter(
-                edition_id=entry.edition_id, paper_id=kept_id, choice=Choice.CANDIDATE
-            )
-            untouched.update(choice=entry.choice, position=entry.position, note=entry.note)
+        choice = entry.choice if kept.choice == Choice.CANDIDATE else kept.choice
+        EditionPaper.objects.filter(pk=kept.pk).update(
+            choice=choice,
+            position=kept.position or entry.position,
+            note=kept.note or entry.note,
+            is_replacement=kept.is_replacement and entry.is_replacement,
+        )
         entry.delete()
 
 

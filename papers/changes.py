@@ -1,7 +1,8 @@
 """What the entries of a document mean for the papers we know. Pure: decides, and changes nothing.
 
 Rules: one paper however many sources and categories show it; the more faithful text wins (arXiv's over a listing's);
-an older version never overwrites a newer one; a document read twice changes nothing the second time.
+an older version never overwrites a newer one; what another venue does with the work (a withdrawal, a version, its own
+wording) changes nothing of the paper; a document read twice changes nothing the second time.
 """
 
 import datetime as dt
@@ -24,6 +25,11 @@ TEXT_RANK = {
     SourceKind.RSS: 20,
     SourceKind.HF: 10,
 }
+
+# For so many days a paper is news, and may come into an edition.
+NEWS_DAYS = 7
+# Kinds of source whose entries bear the day of the first version, whichever version they show.
+_DATED_BY_FIRST_VERSION = (SourceKind.ARXIV_API, SourceKind.ARXIV_OAI)
 
 # A withdrawal must not be hidden by anything, nor a new paper by its own cross-list.
 _WEIGHT = (AnnouncementKind.WITHDRAWAL, AnnouncementKind.NEW, AnnouncementKind.CROSS_LIST, AnnouncementKind.REPLACEMENT)
@@ -77,6 +83,7 @@ class TextCleaner:
     """Cleans each text once, however often a document's entries are gone through."""
 
     _clean: dict[tuple[str, Markup], str] = field(default_factory=dict)
+    _keys: dict[tuple[str, tuple[str, ...], Markup], str] = field(default_factory=dict)
 
     def readable(self, text: str, markup: Markup) -> str:
         """The text as a reader should see it."""
@@ -91,8 +98,11 @@ class TextCleaner:
 
     def title_key(self, entry: Entry) -> str:
         """By what the work is told without an id; see `papers.same_work`."""
-        first = [self.readable(author, entry.markup) for author in entry.authors[:1]]
-        return title_key(self.readable(entry.title, entry.markup), first)
+        asked = (entry.title, entry.authors[:1], entry.markup)
+        if asked not in self._keys:
+            first = [self.readable(author, entry.markup) for author in entry.authors[:1]]
+            self._keys[asked] = title_key(self.readable(entry.title, entry.markup), first)
+        return self._keys[asked]
 
 
 def plan_changes(
@@ -113,8 +123,10 @@ def plan_changes(
     for entry in merge_repeats(entries):
         day = entry.announced_date
         date = day if day is not None and day <= today else today
-        sightings.append(Sighting(entry, date))
         paper = known.get(entry.key)
+        if paper is None and _is_news(entry, kind, today=today):
+            entry = replace(entry, announcement=AnnouncementKind.NEW)
+        sightings.append(Sighting(entry, date))
         if paper is None:
             values = _first_values(entry, kind, date=date, now=now, cleaner=cleaner)
             changes.append(PaperChange(entry.key, values, is_new=True))
@@ -135,13 +147,26 @@ def merge_repeats(entries: Iterable[Entry]) -> list[Entry]:
     merged: dict[str, Entry] = {}
     for entry in entries:
         earlier = merged.get(entry.key)
-        if earlier is None:
-            merged[entry.key] = entry
-            continue
-        extra = tuple(category for category in entry.categories if category not in earlier.categories)
-        kind = min(earlier.announcement, entry.announcement, key=_WEIGHT.index)
-        merged[entry.key] = replace(earlier, categories=earlier.categories + extra, announcement=kind)
+        merged[entry.key] = _joined(earlier, entry) if earlier else entry
     return list(merged.values())
+
+
+def _joined(earlier: Entry, later: Entry) -> Entry:
+    # What stands under the paper's own key speaks for it, before what another venue says of the same work.
+    own, other = (later, earlier) if earlier.seen_as and not later.seen_as else (earlier, later)
+    kinds = [own.announcement]
+    if bool(own.seen_as) == bool(other.seen_as) or other.announcement is not AnnouncementKind.WITHDRAWAL:
+        kinds.append(other.announcement)
+    extra = tuple(category for category in other.categories if category not in own.categories)
+    return replace(own, categories=own.categories + extra, announcement=min(kinds, key=_WEIGHT.index))
+
+
+def _is_news(entry: Entry, kind: SourceKind, *, today: dt.date) -> bool:
+    """Whether a new version of a paper nobody knew stands for the paper itself: one of a day that went missing may have
+    been revised before that day was made good, and lists of records show the newest version alone."""
+    if entry.announcement is not AnnouncementKind.REPLACEMENT or kind not in _DATED_BY_FIRST_VERSION:
+        return False
+    return entry.announced_date is not None and today - entry.announced_date < dt.timedelta(days=NEWS_DAYS)
 
 
 def _first_values(
@@ -163,18 +188,19 @@ def _plan_update(
     entry: Entry, paper: KnownPaper, kind: SourceKind, *, now: dt.datetime, cleaner: TextCleaner
 ) -> PaperChange | None:
     values: dict[str, Any] = {}
-    if _text_wins(entry, paper, kind):
+    if _text_wins(entry, paper, kind, cleaner):
         values |= _text_values(entry, kind, cleaner)
-        # A source that does not number its versions does not make us forget the one we have.
-        values["version"] = entry.version or paper.version
-    elif entry.version and entry.version > (paper.version or 0):
-        values["version"] = entry.version  # A new version with the same title and abstract is one all the same.
+    # A source that does not number its versions does not make us forget the one we have.
+    values["version"] = paper.version
+    if _speaks_for(entry, paper, kind):
+        is_newer = entry.version is not None and entry.version > (paper.version or 0)
+        # A new version with the same title and abstract is one all the same.
+        values["version"] = entry.version if is_newer else paper.version
+        values["withdrawn_at"] = _withdrawn_at(entry, paper, is_newer=is_newer, now=now)
     if _extends_categories(entry, paper):
         values["categories"] = list(dict.fromkeys([*paper.values["categories"], *entry.categories]))
     values |= {name: found for name in _LINKS if (found := getattr(entry, name)) and not paper.values[name]}
     values |= {name: count for name, count in _signal_values(entry).items() if count is not None}
-    if entry.announcement is AnnouncementKind.WITHDRAWAL and paper.values["withdrawn_at"] is None:
-        values["withdrawn_at"] = now
     values = {name: value for name, value in values.items() if value != paper.values[name]}
     if not values:
         return None
@@ -182,12 +208,38 @@ def _plan_update(
     return PaperChange(entry.key, values, text_changed=bool(shown & values.keys()))
 
 
-def _text_wins(entry: Entry, paper: KnownPaper, kind: SourceKind) -> bool:
+def _text_wins(entry: Entry, paper: KnownPaper, kind: SourceKind, cleaner: TextCleaner) -> bool:
     rank = TEXT_RANK[kind]
-    if rank != paper.text_rank:
+    if rank != paper.text_rank or entry.seen_as:
         return rank > paper.text_rank
-    older = entry.version is not None and paper.version is not None and entry.version < paper.version
-    return not older and (entry.title, entry.abstract) != (paper.raw_title, paper.raw_abstract)
+    if entry.version and paper.version and entry.version != paper.version:
+        return entry.version > paper.version
+    return _reads_otherwise(entry, paper, cleaner)
+
+
+def _reads_otherwise(entry: Entry, paper: KnownPaper, cleaner: TextCleaner) -> bool:
+    """Whether a reader would see a difference: arXiv has the accents of one text as TeX in one list and as Unicode in
+    another, and by turns each would replace the other for ever."""
+    texts = ((entry.title, paper.raw_title), (entry.abstract, paper.raw_abstract))
+    return any(
+        ours != theirs and cleaner.readable(ours, Markup.TEX) != cleaner.readable(theirs, Markup.TEX)
+        for theirs, ours in texts
+    )
+
+
+def _speaks_for(entry: Entry, paper: KnownPaper, kind: SourceKind) -> bool:
+    """Whether this source may say which version is the newest and that it is withdrawn: it shows the paper under its
+    own key, and no better source is known. What was withdrawn from a conference stands on arXiv as before, and a
+    journal counts its own versions."""
+    return not entry.seen_as and TEXT_RANK[kind] >= paper.text_rank
+
+
+def _withdrawn_at(entry: Entry, paper: KnownPaper, *, is_newer: bool, now: dt.datetime) -> dt.datetime | None:
+    known: dt.datetime | None = paper.values["withdrawn_at"]
+    if entry.announcement is AnnouncementKind.WITHDRAWAL:
+        is_older = not is_newer and entry.version is not None and entry.version != paper.version
+        return known if is_older else known or now
+    return None if is_newer else known
 
 
 def _extends_categories(entry: Entry, paper: KnownPaper) -> bool:

@@ -3,11 +3,6 @@
 from typing import Any
 
 ARXIV_RSS = "https://rss.arxiv.org/rss/{category}"
-# The same categories as OAI-PMH sets: from there days that went missing are made good.
-_ARXIV_RECORDS = "https://oaipmh.arxiv.org/oai?verb=ListRecords&metadataPrefix=arXiv&set=cs:cs:{subject}"
-BACKFILL_URLS = {
-    f"arxiv-cs-{subject.lower()}": _ARXIV_RECORDS.format(subject=subject) for subject in ("CL", "LG", "CV", "AI")
-}
 DEFAULT_SOURCES: list[dict[str, Any]] = [
     {"slug": "arxiv-cs-cl", "name": "arXiv cs.CL", "kind": "arxiv", "url": ARXIV_RSS.format(category="cs.CL")},
     {"slug": "arxiv-cs-lg", "name": "arXiv cs.LG", "kind": "arxiv", "url": ARXIV_RSS.format(category="cs.LG")},

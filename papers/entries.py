@@ -40,6 +40,9 @@ class Entry:
 
     `key` is the version-less canonical id of the paper (see `papers.identity`). `announced_date` is the announcement
     day in US Eastern time, or None where the item carries no usable date.
+
+    No document says `seen_as`: where the work turns out to be one we have under another key, it goes under that one,
+    and `seen_as` keeps the key of its own.
     """
 
     key: str
@@ -58,6 +61,7 @@ class Entry:
     submitter: str = ""
     markup: Markup = Markup.PLAIN
     signals: Signals = field(default_factory=Signals)
+    seen_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

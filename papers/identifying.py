@@ -86,7 +86,7 @@ def _match(key: str, rows: Iterable[_Row]) -> _Row | None:
 
 
 def _under(entry: Entry, key: str) -> Entry:
-    return entry if entry.key == key else replace(entry, key=key)
+    return entry if entry.key == key else replace(entry, key=key, seen_as=entry.key)
 
 
 def _rows(**lookup: set[str]) -> list[_Row]:

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 # While a visit is under way nobody else starts one; a worker that died over it is forgotten after this.
 VISIT = dt.timedelta(minutes=10)
+LOOK_AGAIN = dt.timedelta(seconds=30)
 _SILENCE_STATUSES = {429, 503}
 SILENCE = dt.timedelta(minutes=10)
 # How long a worker waits for its turn at a host: for the first page not at all long, other sources can be visited.
@@ -81,7 +82,7 @@ def visit_source(*, source_id: int, now: dt.datetime, connect_timeout: float = 5
     source = Source.objects.get(pk=source_id)
     mine = hold(_visit_of(source), seconds=VISIT.total_seconds())
     if not mine:
-        return postpone(source, "It is being visited by another worker.", wait=VISIT, now=now)
+        return postpone(source, "It is being visited by another worker.", wait=LOOK_AGAIN, now=now)
     try:
         return _visit(source, mine, now=now, connect_timeout=connect_timeout)
     finally:

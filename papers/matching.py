@@ -76,7 +76,8 @@ def rematch_topic(*, topic_id: int, now: dt.datetime, dry_run: bool = False) -> 
     rules = [topic.rule()] if topic.is_active else []
     since = now.date() - dt.timedelta(days=RECENT_DAYS)
     came = went = 0
-    for ids in _chunks(Paper.objects.filter(announced_date__gte=since).values_list("id", flat=True)):
+    recent = Paper.objects.filter(announced_date__gte=since, merged_into__isnull=True)
+    for ids in _chunks(recent.values_list("id", flat=True)):
         should = {row["id"] for row in _texts(ids) if rules and _fits(row, rules)}
         links = _LINK.objects.filter(topic_id=topic_id, paper_id__in=ids)
         held = set(links.values_list("paper_id", flat=True))

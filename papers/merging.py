@@ -12,6 +12,7 @@ from papers.signals import papers_merged
 logger = logging.getLogger(__name__)
 
 _FILLED_IN = ("doi", "link", "pdf_link", "code_link", "project_link", "abstract", "raw_abstract", "title_key")
+_TEXT = ("title", "abstract", "authors", "raw_title", "raw_abstract", "text_rank", "title_key")
 _COUNTS = ("upvotes", "comments", "github_stars")
 _TOPICS = Paper.topics.through
 
@@ -19,15 +20,16 @@ _TOPICS = Paper.topics.through
 def merge_papers(*, one_id: int, other_id: int) -> Paper:
     """Make these two one, in one transaction, and return the row that stays. Safe to run twice.
 
-    The one with the more faithful text stays, arXiv's before others, then the older. Sightings, counts, topics and
-    places in editions move to it; the other row keeps its key and points to it for ever.
+    arXiv's stays, else the one with the more faithful text, else the older. Sightings, counts, topics, places in
+    editions and the more faithful text move to it; the other row keeps its key and points to it for ever. A withdrawal
+    does not move: at another venue the work may well stand.
     """
     with transaction.atomic():
         rows = list(Paper.objects.select_for_update(no_key=True).filter(pk__in={one_id, other_id}).order_by("pk"))
         rows = list({survivor_of(row).pk: survivor_of(row) for row in rows}.values())
         if len(rows) < 2:
             return rows[0]
-        kept, dropped = sorted(rows, key=lambda row: (-row.text_rank, not row.key.startswith("arxiv:"), row.pk))
+        kept, dropped = sorted(rows, key=lambda row: (not row.key.startswith("arxiv:"), -row.text_rank, row.pk))
         _move_rows(kept, dropped)
         _fill_in(kept, dropped)
         Paper.objects.filter(merged_into=dropped).update(merged_into=kept)
@@ -65,6 +67,8 @@ def _move_rows(kept: Paper, dropped: Paper) -> None:
 
 def _fill_in(kept: Paper, dropped: Paper) -> None:
     values = {name: getattr(dropped, name) for name in _FILLED_IN if getattr(dropped, name) and not getattr(kept, name)}
+    if dropped.text_rank > kept.text_rank:
+        values |= {name: text for name in _TEXT if (text := getattr(dropped, name))}
     for name in _COUNTS:
         counts = [count for count in (getattr(kept, name), getattr(dropped, name)) if count is not None]
         if counts:
@@ -73,9 +77,6 @@ def _fill_in(kept: Paper, dropped: Paper) -> None:
         values["authors"] = dropped.authors
     values["first_seen_at"] = min(kept.first_seen_at, dropped.first_seen_at)
     values["announced_date"] = min(kept.announced_date, dropped.announced_date)
-    withdrawn = [at for at in (kept.withdrawn_at, dropped.withdrawn_at) if at]
-    if withdrawn:
-        values["withdrawn_at"] = min(withdrawn)
     for name, value in values.items():
         setattr(kept, name, value)
     Paper.objects.filter(pk=kept.pk).update(**values, revision=F("revision") + 1)

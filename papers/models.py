@@ -230,7 +230,8 @@ class Paper(models.Model):
     """The de-duplicated work that entries point to.
 
     Two rows that turn out to be one work are merged: the one that stays takes everything over, and the other keeps its
-    key and points to it, so that whatever knew the old id still finds the work.
+    key and points to it, so that whatever knew the old id still finds the work. An id that was never a paper of its own
+    (a journal's, for a work we have from arXiv) is kept the same way, as a bare row that is shown nowhere.
     """
 
     key = models.CharField(max_length=200, unique=True, help_text="Version-less canonical id, like arxiv:2509.02547.")

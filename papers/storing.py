@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from django.db import DataError, transaction
+from django.db import DataError, connection, transaction
 from django.db.models import F
 
 from papers.bulk import insert_rows
@@ -19,6 +19,7 @@ from papers.merging import merge_papers
 from papers.models import Announcement, DailySignal, Paper, Source, SourceDay
 
 CHUNK = 500
+_TURN = 7_072_657  # the number of the lock by which documents are stored one after the other
 _COMPARED = (
     "title abstract authors categories raw_title raw_abstract text_rank version link pdf_link code_link project_link"
     " doi title_key withdrawn_at upvotes comments github_stars revision"
@@ -110,14 +111,16 @@ def _store(document: Document, entries: Sequence[Entry]) -> Stored:
     plan = _plan(document, found, known)
     document.matcher.match_ahead(_rows_after(plan, known))
     with transaction.atomic():
-        # Two workers with the same source's document come one after the other, so that each paper counts once as new.
-        Source.objects.select_for_update(no_key=True).filter(pk=document.source.pk).first()
-        known_now = _known_papers(known.keys() | {entry.key for entry in found.entries}, lock=True)
-        if known_now != known:
-            # Another worker wrote some of these papers meanwhile: decide again, by what stands there now.
-            plan = _plan(document, found, known_now)
+        _take_turn()
+        found_now = identify(entries, cleaner=document.cleaner)
+        known_now = _known_papers({entry.key for entry in found_now.entries}, lock=True)
+        if (found_now, known_now) != (found, known):
+            # Another worker wrote some of these papers meanwhile, or two of them turned out to be one: decide again, by
+            # what stands there now.
+            found, plan = found_now, _plan(document, found_now, known_now)
         _write_papers(plan, known_now, document)
         ids = _ids_of({sighting.entry.key for sighting in plan.sightings})
+        _write_aliases(document, found, ids)
         unseen = _write_sightings(document, plan, ids)
         _write_signals(document, plan, ids)
         changed = {ids[change.key]: change.is_new for change in plan.changes}
@@ -125,6 +128,17 @@ def _store(document: Document, entries: Sequence[Entry]) -> Stored:
         for kept_key, other_id in found.twins:
             merge_papers(one_id=ids[kept_key], other_id=other_id)
     return Stored(plan, unseen)
+
+
+def _take_turn() -> None:
+    """Until the transaction ends nobody else stores a document: SQLite has one writer at a time anyway.
+
+    Two sources that bring the same new paper at one moment would otherwise both find it unknown, both count it as new,
+    and the text of the one that comes second would be lost, however faithful.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
 
 
 def _store_singly(document: Document, entries: Iterable[Entry]) -> tuple[list[Stored], list[dict[str, str]]]:
@@ -188,7 +202,6 @@ def _rows_by_id(plan: Plan, known: dict[str, KnownPaper], ids: dict[str, int]) -
 def _write_papers(plan: Plan, known: dict[str, KnownPaper], document: Document) -> None:
     # In the order of the keys: two feeds that list the same papers in other orders must not wait for each other.
     changes = sorted(plan.changes, key=lambda change: change.key)
-    # Another worker may insert the same paper at the same moment; its row is as good as ours.
     insert_rows(Paper, [{"key": change.key, **change.values} for change in changes if change.is_new])
     groups: dict[tuple[str, ...], list[PaperChange]] = defaultdict(list)
     for change in changes:
@@ -215,6 +228,25 @@ def _ids_of(keys: set[str]) -> dict[str, int]:
     for start in range(0, len(ordered), CHUNK):
         ids.update(Paper.objects.filter(key__in=ordered[start : start + CHUNK]).values_list("key", "id"))
     return ids
+
+
+def _write_aliases(document: Document, found: Identities, ids: dict[str, int]) -> None:
+    """Keep the keys under which other venues show a paper, each as a bare row that points to it: what was told by a
+    DOI or a title stays known when either changes."""
+    aliases = {entry.seen_as: entry for entry in found.entries if entry.seen_as}
+    known = _ids_of(set(aliases))
+    rows = [
+        {
+            "key": key,
+            "title": document.cleaner.readable(entry.title, entry.markup),
+            "merged_into_id": ids[entry.key],
+            "announced_date": document.today,
+            "first_seen_at": document.now,
+        }
+        for key, entry in sorted(aliases.items())
+        if key not in known
+    ]
+    insert_rows(Paper, rows)
 
 
 def _write_sightings(document: Document, plan: Plan, ids: dict[str, int]) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
 from papers.admin.sources import URL_FIELDS
@@ -26,6 +26,10 @@ class PaperAdmin(admin.ModelAdmin[Paper]):
     @admin.display(boolean=True, description="withdrawn")
     def is_withdrawn(self, paper: Paper) -> bool:
         return paper.withdrawn_at is not None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Paper]:
+        # Rows that point to another are only the other ids of that paper.
+        return super().get_queryset(request).filter(merged_into__isnull=True)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,8 +1,15 @@
-"""The back-fill addresses of the sources a new installation starts with. What an owner set stays."""
+"""The back-fill addresses of the sources a new installation starts with: the same categories as OAI-PMH sets, from
+where days that went missing are made good. What an owner set stays."""
 
 from django.db import migrations
 
-from papers.defaults import BACKFILL_URLS
+RECORDS = "https://oaipmh.arxiv.org/oai?verb=ListRecords&metadataPrefix=arXiv&set=cs:cs:"
+BACKFILL_URLS = {
+    "arxiv-cs-cl": f"{RECORDS}CL",
+    "arxiv-cs-lg": f"{RECORDS}LG",
+    "arxiv-cs-cv": f"{RECORDS}CV",
+    "arxiv-cs-ai": f"{RECORDS}AI",
+}
 
 
 def add_backfill_urls(apps, schema_editor):

@@ -21,6 +21,10 @@ from tests import benchmarks
 from tests.benchmarks import report, scale
 from tests.benchmarks.bench import REPOSITORY, Bench
 
+# A machine at rest shows less than this.
+BUSY = 0.5
+BUSY_WORDS = "the machine was busy with other work: a load of {load:.1f} on {cores} cores when this began"
+
 
 def find_benchmarks() -> dict[str, ModuleType]:
     """Every module of this folder that has a NAME and a `run`, by name."""
@@ -43,6 +47,9 @@ def measure(module: ModuleType, *, var_dir: Path) -> dict[str, Any]:
             cache=var_dir / "bench",
             say=say,
         )
+        load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+        if load > BUSY:
+            bench.note(BUSY_WORDS.format(load=load, cores=cores))
         try:
             figures = module.run(bench)
         finally:
@@ -74,8 +81,14 @@ def main() -> int:
         # After each, so that a later one that fails takes nothing with it.
         (var_dir / "bench-pages.json").write_text(json.dumps(kept, indent=1) + "\n")
         (var_dir / "bench.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+        write_pages(modules, kept=kept, figures=figures)
         for figure, value in sorted(kept[name]["figures"].items()):
             say(f"  {figure} = {report.show(value)}")
+    return 0
+
+
+def write_pages(modules: dict[str, ModuleType], *, kept: dict[str, Any], figures: dict[str, float]) -> None:
+    """Both pages of docs/, from all that was ever measured here."""
     sections = [
         report.Section(
             name=name,
@@ -91,7 +104,6 @@ def main() -> int:
     report.write(REPOSITORY / "docs" / "performance.md", sections)
     if set(figures) >= scale.NEEDED:
         scale.write(REPOSITORY / "docs" / "scale.md", figures)
-    return 0
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from digests import digest
 from digests.digest import Digest, Shelf, build_digest, render_digest
 from digests.models import Delivery, Edition, EditionPaper, EditionState
 from digests.previews import preview
-from digests.readers import read_recipients
+from digests.readers import Returning, read_recipients
 from papers.models import Paper
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState
@@ -31,7 +31,8 @@ DAY = dt.timedelta(days=1)
 
 
 def papers_seen(reader: Subscriber, edition: Edition) -> set[int]:
-    return set(read_recipients([reader.pk], edition, now=NOW)[reader.pk].seen_paper_ids)
+    found = read_recipients([reader.pk], edition, returning=Returning(), now=NOW)
+    return set(found[reader.pk].seen_paper_ids)
 
 
 def covered_editions(reader: Subscriber, edition: Edition) -> list[Edition]:

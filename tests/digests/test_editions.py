@@ -2,11 +2,14 @@
 
 import datetime as dt
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from pytest_django import Settings
 
+from digests import editions
+from digests.digest import Shelf, build_digest
 from digests.editions import (
     amend,
     cancel,
@@ -23,8 +26,9 @@ from digests.editions import (
     resume,
 )
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper, EditionState
+from papers.merging import merge_papers
 from papers.models import Announcement, Paper, Source
-from tests.factories import NOW, TODAY, make_edition, make_paper, make_source
+from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -437,3 +441,60 @@ def test_a_withdrawn_paper_leaves_a_draft_but_not_what_a_curator_touched(source:
     Paper.objects.filter(pk__in=[plain.pk, picked.pk]).update(withdrawn_at=CUTOFF - MINUTE)
     assert grown() == {picked.pk, other.pk}
     assert [entry.paper_id for entry in EditionPaper.objects.shown()] == [other.pk]
+
+
+# --- what is gone -----------------------------------------------------------------------------------------------------
+
+
+def test_a_draft_whose_papers_were_all_withdrawn_is_not_published_empty(source: Source):
+    paper_seen(source, CUTOFF - dt.timedelta(hours=2))
+    publish_due_editions(now=CUTOFF - dt.timedelta(hours=1))
+    Paper.objects.update(withdrawn_at=CUTOFF - MINUTE)
+    assert publish_due_editions(now=CUTOFF) == []
+    assert not Edition.objects.exists()
+
+
+def test_new_versions_alone_are_left_of_a_draft_and_make_no_edition(source: Source):
+    new, _ = paper_seen(source), replaced(source)
+    grown()
+    Paper.objects.filter(pk=new.pk).update(withdrawn_at=CUTOFF - MINUTE)
+    assert grown() == set()
+    assert not Edition.objects.exists()
+
+
+@pytest.mark.parametrize("values", [{"intro": "A quiet day."}, {"title": "Quiet"}, {"state": EditionState.HELD}])
+def test_a_draft_without_papers_that_a_curator_touched_stays_but_is_not_published(
+    source: Source, values: dict[str, str]
+):
+    paper_seen(source)
+    grown()
+    Edition.objects.update(**values)
+    Paper.objects.update(withdrawn_at=CUTOFF - MINUTE)
+    assert grown() == set()
+    assert not publish(Edition.objects.get(), now=NOW)
+    assert "no papers" in publish_now(date=TODAY, now=NOW).reason
+
+
+@pytest.mark.parametrize("choice", [Choice.PICK, Choice.HIDDEN])
+def test_an_edition_of_nothing_that_can_be_shown_is_not_published(choice: str):
+    edition = make_edition([make_paper(withdrawn_at=NOW)], state=EditionState.DRAFT)
+    EditionPaper.objects.update(choice=choice)
+    assert not publish(edition, now=NOW)
+
+
+def test_two_papers_merged_while_a_draft_grows_do_not_both_stand_in_it(source: Source, monkeypatch: pytest.MonkeyPatch):
+    kept = paper_seen(source)
+    dropped = make_paper(key="doi:10.1000/7", announced_in=source, first_seen_at=CUTOFF - MINUTE)
+    real = editions._new_version_ids
+
+    def merge_meanwhile(**when: Any) -> list[int]:
+        monkeypatch.setattr(editions, "_new_version_ids", real)
+        merge_papers(one_id=kept.pk, other_id=dropped.pk)
+        return real(**when)
+
+    monkeypatch.setattr(editions, "_new_version_ids", merge_meanwhile)
+    grown()
+    assert [entry.paper for entry in EditionPaper.objects.shown()] == [kept]
+    reader = make_subscriber()
+    assert build_digest(reader, Edition.objects.get(), shelf=Shelf(now=NOW)).paper_ids == [kept.pk]
+    assert grown() == {kept.pk}

@@ -14,7 +14,7 @@ from digests.cards import Card
 from digests.digest import Digest, Shelf, choose_digest, compose_digest, join_digest, render_plainly
 from digests.models import Edition, EditionPaper
 from digests.press import Line
-from digests.readers import Recipient, read_recipients
+from digests.readers import Recipient, Returning, read_recipients
 from digests.selection import Section
 from mailer.messages import HTML_BUDGET, OverBudgetError
 from papers.models import Topic
@@ -42,7 +42,7 @@ HOSTILE = [
 def both(reader: Subscriber, edition: Edition, shelf: Shelf | None = None) -> tuple[Any, Any, Digest]:
     """Joined, and rendered plainly."""
     shelf = shelf or Shelf(now=NOW)
-    recipient = read_recipients([reader.pk], edition, now=NOW)[reader.pk]
+    recipient = read_recipients([reader.pk], edition, returning=Returning(), now=NOW)[reader.pk]
     digest = choose_digest(recipient, edition, shelf=shelf)
     return join_digest(digest, recipient, shelf=shelf).rendered, render_plainly(digest, recipient, shelf=shelf), digest
 
@@ -129,7 +129,7 @@ def test_over_the_budget_is_refused():
 def test_the_message_of_pieces_is_the_message_of_django():
     edition = make_edition([make_paper(title=title) for title in HOSTILE[:6]])
     reader = make_subscriber()
-    recipient = read_recipients([reader.pk], edition, now=NOW)[reader.pk]
+    recipient = read_recipients([reader.pk], edition, returning=Returning(), now=NOW)[reader.pk]
     shelf = Shelf(now=NOW)
     digest = choose_digest(recipient, edition, shelf=shelf)
     message = compose_digest(join_digest(digest, recipient, shelf=shelf), recipient, public_id="f" * 32, now=NOW)
@@ -201,7 +201,7 @@ def test_odd_names_of_the_newsletter(settings: Settings, name: str):
     make_topic("nlp", name="%s of .dots")
     edition = make_edition([make_paper(topics=["nlp"], title="100%")], picks=[make_paper(title=".%d")])
     reader = make_subscriber(topics=["nlp"])
-    recipient = read_recipients([reader.pk], edition, now=NOW)[reader.pk]
+    recipient = read_recipients([reader.pk], edition, returning=Returning(), now=NOW)[reader.pk]
     shelf = Shelf(now=NOW)
     parts = join_digest(choose_digest(recipient, edition, shelf=shelf), recipient, shelf=shelf)
     if "\r" not in name:

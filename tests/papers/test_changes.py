@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from papers import changes
 from papers.changes import KnownPaper, PaperChange, Plan, merge_repeats, plan_changes, readable
 from papers.entries import AnnouncementKind as Kind
 from papers.entries import Entry, Markup, Signals
 from papers.feeds.kinds import SourceKind
+from papers.text import clean_text
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 TODAY = NOW.date()
@@ -127,6 +129,112 @@ def test_a_withdrawal_is_noted_once_with_its_time():
     later = stored(withdrawal)
     assert later.values["withdrawn_at"] == NOW
     assert plan(withdrawal, known=later).changes == []
+
+
+def test_a_withdrawal_at_another_venue_leaves_the_paper_standing():
+    """The entry is the work's, found by its DOI or title under another key than the paper's own."""
+    elsewhere = replace(ENTRY, seen_as="openreview:Xyz", announcement=Kind.WITHDRAWAL, version=4)
+    for kind in SourceKind:
+        found = plan(elsewhere, known=stored(ENTRY), kind=kind)
+        assert (found.changes, found.known) == ([], 1)
+        assert found.sightings[0].entry.announcement is Kind.WITHDRAWAL
+
+
+def test_a_listing_cannot_withdraw_what_a_better_source_shows():
+    withdrawal = replace(HEARSAY, announcement=Kind.WITHDRAWAL)
+    change = only_change(plan(withdrawal, known=stored(ENTRY), kind=SourceKind.HF))
+    assert "withdrawn_at" not in change.values
+    alone = stored(HEARSAY, SourceKind.HF)
+    assert only_change(plan(withdrawal, known=alone, kind=SourceKind.HF)).values == {"withdrawn_at": NOW}
+
+
+def test_a_later_version_that_is_not_withdrawn_brings_the_paper_back():
+    gone = stored(replace(ENTRY, version=2, announcement=Kind.WITHDRAWAL, abstract="Withdrawn by the author."))
+    third = replace(ENTRY, version=3, announcement=Kind.REPLACEMENT)
+    assert only_change(plan(third, known=gone)).values["withdrawn_at"] is None
+    # What was known before the withdrawal, or says no version, or comes from a lesser source, does not.
+    for entry, kind in (
+        (ENTRY, SourceKind.ARXIV),
+        (replace(ENTRY, version=2, announcement=Kind.REPLACEMENT), SourceKind.ARXIV_API),
+        (replace(ENTRY, version=None), SourceKind.ARXIV_OAI),
+        (replace(third, seen_as="doi:10.1000/1"), SourceKind.ARXIV),
+        (third, SourceKind.HF),
+    ):
+        found = plan(entry, known=gone, kind=kind)
+        assert all("withdrawn_at" not in change.values for change in found.changes)
+
+
+def test_the_withdrawal_of_an_earlier_version_read_late_withdraws_nothing():
+    third = stored(replace(ENTRY, version=3))
+    withdrawal = replace(ENTRY, version=2, announcement=Kind.WITHDRAWAL)
+    assert plan(withdrawal, known=third).changes == []
+
+
+def test_in_one_document_too_only_the_papers_own_entry_withdraws_it():
+    elsewhere = replace(ENTRY, seen_as="openreview:Xyz", title="As the conference has it", announcement=Kind.WITHDRAWAL)
+    for document in ([ENTRY, elsewhere], [elsewhere, ENTRY]):
+        (joined,) = merge_repeats(document)
+        assert (joined.title, joined.announcement, joined.seen_as) == (ENTRY.title, Kind.NEW, "")
+    gone = replace(ENTRY, announcement=Kind.WITHDRAWAL)
+    (joined,) = merge_repeats([replace(elsewhere, announcement=Kind.NEW), gone])
+    assert joined.announcement is Kind.WITHDRAWAL
+
+
+def test_another_venues_wording_of_the_same_rank_and_its_version_numbers_change_nothing():
+    elsewhere = replace(ENTRY, seen_as="doi:10.1101/1", title="Said otherwise", version=7)
+    assert plan(elsewhere, known=stored(ENTRY), kind=SourceKind.BIORXIV).changes == []
+
+
+def test_one_text_written_in_tex_and_in_unicode_does_not_change_to_and_fro():
+    tex, plain = replace(ENTRY, abstract=r"G\"odel's theorem."), replace(ENTRY, abstract="Gödel's theorem.")
+    assert plan(plain, known=stored(tex), kind=SourceKind.ARXIV_API).changes == []
+    assert plan(tex, known=stored(plain)).changes == []
+    unnumbered = replace(plain, version=None)
+    assert plan(unnumbered, known=stored(tex), kind=SourceKind.ARXIV_OAI).changes == []
+
+
+def test_what_an_owner_corrected_stays_when_another_list_writes_the_same_text_in_another_way():
+    tex, plain = replace(ENTRY, title=r"G\"odel's theorem"), replace(ENTRY, title="Gödel's theorem")
+    known = stored(tex, title="Gödel’s theorem, proved")
+    assert plan(plain, known=known, kind=SourceKind.ARXIV_API).changes == []
+
+
+def test_a_correction_of_the_same_version_that_readers_can_see_is_taken():
+    assert only_change(plan(replace(ENTRY, title="Learning noise"), known=stored(ENTRY))).values["title"] == (
+        "Learning noise"
+    )
+
+
+def test_only_texts_that_differ_as_they_came_are_cleaned_again(monkeypatch: pytest.MonkeyPatch):
+    cleaned: list[str] = []
+    known = stored(ENTRY)
+    monkeypatch.setattr(changes, "clean_text", lambda text: cleaned.append(text) or clean_text(text))
+    plan(ENTRY, known=known)
+    assert cleaned == []
+    plan(replace(ENTRY, abstract="We learn it. "), known=known)
+    assert sorted(cleaned) == ["We learn it.", "We learn it. "]
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "kind", "recorded"),
+    [
+        (0, SourceKind.ARXIV_OAI, Kind.NEW),
+        (6, SourceKind.ARXIV_OAI, Kind.NEW),
+        (6, SourceKind.ARXIV_API, Kind.NEW),
+        (7, SourceKind.ARXIV_OAI, Kind.REPLACEMENT),
+        # The feed dates an entry by the day of the new version.
+        (0, SourceKind.ARXIV, Kind.REPLACEMENT),
+        (None, SourceKind.ARXIV_OAI, Kind.REPLACEMENT),
+    ],
+)
+def test_a_paper_of_a_missed_day_that_was_revised_since_is_still_new(
+    days_ago: int | None, kind: SourceKind, recorded: Kind
+):
+    day = None if days_ago is None else TODAY - dt.timedelta(days=days_ago)
+    revised = replace(ENTRY, version=None, announcement=Kind.REPLACEMENT, announced_date=day)
+    assert plan(revised, kind=kind).sightings[0].entry.announcement is recorded
+    again = plan(revised, known=stored(ENTRY), kind=kind)
+    assert again.sightings[0].entry.announcement is Kind.REPLACEMENT
 
 
 def test_categories_grow_and_never_shrink():

@@ -6,14 +6,25 @@ from dataclasses import replace
 import pytest
 
 from digests.digest import Shelf, build_digest
-from digests.models import Choice, EditionPaper
+from digests.editions import grow_draft
+from digests.models import Choice, Edition, EditionPaper
 from papers.entries import AnnouncementKind, Entry, ParsedFeed, Signals
+from papers.matching import rematch_topic
 from papers.merging import all_ids, merge_papers
 from papers.models import Announcement, DailySignal, Paper, Source
 from papers.same_work import may_be_same, title_key
 from papers.storing import StoreReport, store_feed
 from subscriptions.outgoing import OutgoingState
-from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_source, make_subscriber
+from tests.factories import (
+    NOW,
+    TODAY,
+    make_delivery,
+    make_edition,
+    make_paper,
+    make_source,
+    make_subscriber,
+    make_topic,
+)
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 TITLE = "Measuring the patience of very large whales"
@@ -70,15 +81,56 @@ def test_a_journal_with_the_doi_arxiv_names_shows_no_second_paper():
     store(arxiv, replace(ARXIV, doi=DOI))
     report = store(journal, replace(JOURNAL, title="Quite another title of the printed version"))
     assert (report.new, report.unseen) == (0, 1)
-    paper = Paper.objects.get()
+    paper = Paper.objects.standing().get()
     assert (paper.key, paper.title, paper.announcements.count()) == (ARXIV.key, TITLE, 2)
 
 
 def test_without_a_doi_title_and_first_author_tell():
     store(make_source(), ARXIV)
     store(make_source(kind="rss"), JOURNAL)
-    paper = Paper.objects.get()
+    paper = Paper.objects.standing().get()
     assert (paper.key, paper.doi, paper.announcements.count()) == (ARXIV.key, DOI, 2)
+
+
+def test_a_journals_entry_is_the_same_paper_after_arxiv_gave_it_another_title():
+    arxiv, journal = make_source(), make_source(kind="rss")
+    unnamed = replace(JOURNAL, key="url:journal.example.org/7", doi="")
+    store(arxiv, ARXIV)
+    assert (store(journal, unnamed).known, store(journal, unnamed).known) == (1, 1)
+    retitled = replace(ARXIV, version=2, title="On waiting in the sea", announcement=AnnouncementKind.REPLACEMENT)
+    store(arxiv, retitled)
+    before = list(Paper.objects.order_by("pk").values())
+    assert store(journal, unnamed, day=TODAY + dt.timedelta(days=1)).new == 0
+    assert list(Paper.objects.order_by("pk").values()) == before
+    assert Paper.objects.standing().get().announcements.filter(source=journal).count() == 2
+
+
+def test_a_journals_entry_is_the_same_paper_after_the_journal_gave_it_another_title():
+    arxiv, journal = make_source(), make_source(kind="rss")
+    store(arxiv, ARXIV)
+    store(journal, replace(JOURNAL, doi=""))
+    report = store(journal, replace(JOURNAL, doi="", title="The waiting of whales, as printed"))
+    assert (report.new, Paper.objects.standing().get().title) == (0, TITLE)
+
+
+def test_the_key_of_another_venue_follows_its_paper_into_a_third():
+    arxiv, forum, journal = make_source(), make_source(kind="openreview"), make_source(kind="rss")
+    store(forum, replace(JOURNAL, key="openreview:Xyz", doi=""))
+    store(journal, JOURNAL)
+    store(arxiv, ARXIV)
+    kept = Paper.objects.standing().get()
+    assert kept.key == ARXIV.key
+    assert set(Paper.objects.filter(merged_into=kept).values_list("key", flat=True)) == {"openreview:Xyz", JOURNAL.key}
+
+
+def test_the_kept_key_of_another_venue_is_no_paper_of_any_topic_or_edition():
+    arxiv, journal = make_source(), make_source(kind="rss")
+    store(arxiv, ARXIV)
+    store(journal, JOURNAL)
+    whales = make_topic("whales", any_words=["whales"])
+    assert rematch_topic(topic_id=whales.pk, now=NOW) == (1, 0)
+    grow_draft(date=TODAY, cutoff_at=NOW + dt.timedelta(hours=1))
+    assert [entry.paper.key for entry in EditionPaper.objects.all()] == [ARXIV.key]
 
 
 def test_two_arxiv_papers_with_one_title_stay_two():
@@ -109,6 +161,43 @@ def test_a_doi_that_turns_up_later_merges_two_papers():
     report = store(journal, other, day=TODAY + dt.timedelta(days=1))
     assert (report.new, Paper.objects.count()) == (0, 2)
     assert Paper.objects.get(key=ARXIV.key).announcements.count() == 3
+
+
+def test_a_paper_withdrawn_from_a_conference_stands_on_arxiv():
+    arxiv, conference = make_source(), make_source(kind="openreview")
+    gone = replace(JOURNAL, key="openreview:Xyz", doi="", announcement=AnnouncementKind.WITHDRAWAL)
+    store(arxiv, ARXIV)
+    store(conference, gone)
+    store(conference, gone, day=TODAY + dt.timedelta(days=1))
+    assert [paper.key for paper in Paper.objects.standing()] == [ARXIV.key]
+    assert set(Announcement.objects.filter(source=conference).values_list("kind", flat=True)) == {"withdrawal"}
+
+
+def test_a_paper_withdrawn_from_a_conference_before_it_came_to_arxiv_stands_there():
+    store(make_source(kind="openreview"), replace(JOURNAL, announcement=AnnouncementKind.WITHDRAWAL))
+    assert not Paper.objects.standing().exists()
+    store(make_source(), ARXIV)
+    assert [paper.key for paper in Paper.objects.standing()] == [ARXIV.key]
+
+
+def test_arxivs_paper_stays_and_takes_over_the_more_faithful_text():
+    values = {"raw_title": "x", "withdrawn_at": NOW, "text_rank": 25}
+    listed = make_paper(title="The text of a listing", text_rank=10, version=2)
+    forum = make_paper(key="openreview:Xyz", title="The authors' own text", **values)
+    kept = merge_papers(one_id=forum.pk, other_id=listed.pk)
+    kept.refresh_from_db()
+    assert (kept.pk, kept.title, kept.text_rank, kept.version) == (listed.pk, forum.title, 25, 2)
+    assert kept.withdrawn_at is None
+
+
+def test_a_paper_whose_withdrawal_was_taken_back_stands_again():
+    source = make_source()
+    store(source, ARXIV)
+    store(source, replace(ARXIV, version=2, announcement=AnnouncementKind.WITHDRAWAL))
+    assert not Paper.objects.standing().exists()
+    third = replace(ARXIV, version=3, announcement=AnnouncementKind.REPLACEMENT)
+    store(source, third, day=TODAY + dt.timedelta(days=1))
+    assert Paper.objects.standing().get().version == 3
 
 
 def test_merging_twice_changes_nothing_more():
@@ -142,6 +231,30 @@ def test_places_in_editions_move_with_what_the_curator_did():
     assert not EditionPaper.objects.filter(paper=dropped).exists()
     assert EditionPaper.objects.get(edition=both).choice == Choice.PICK
     assert EditionPaper.objects.get(edition=only).paper == kept
+    assert set(Edition.objects.values_list("revision", flat=True)) == {2}
+
+
+@pytest.mark.parametrize(
+    ("of_kept", "of_dropped", "left"),
+    [
+        ({}, {"note": "Read this."}, ("candidate", 0, "Read this.")),
+        ({"choice": "pick"}, {"choice": "pick", "position": 3, "note": "Read this."}, ("pick", 3, "Read this.")),
+        ({"choice": "pick", "note": "My own"}, {"note": "Read this."}, ("pick", 0, "My own")),
+        ({"choice": "hidden"}, {"choice": "pick", "note": "Read this."}, ("hidden", 0, "Read this.")),
+        ({"note": "My own"}, {"choice": "pick", "position": 2}, ("pick", 2, "My own")),
+    ],
+)
+def test_no_word_of_the_curator_is_lost_when_two_papers_of_an_edition_are_one(
+    of_kept: dict[str, str], of_dropped: dict[str, str], left: tuple[str, int, str]
+):
+    kept, dropped = make_paper(), make_paper(key="doi:10.1/a")
+    edition = make_edition()
+    EditionPaper.objects.create(edition=edition, paper=kept, is_replacement=True, **of_kept)
+    EditionPaper.objects.create(edition=edition, paper=dropped, **of_dropped)
+    merge_papers(one_id=kept.pk, other_id=dropped.pk)
+    entry = EditionPaper.objects.get()
+    assert (entry.paper, entry.is_replacement) == (kept, False)
+    assert (entry.choice, entry.position, entry.note) == left
 
 
 def test_a_reader_who_had_the_one_has_had_the_other():
@@ -162,7 +275,7 @@ def test_the_same_paper_in_many_places_is_one_paper_with_every_sighting():
     store(hf, replace(ARXIV, version=None, signals=Signals(upvotes=9)))
     store(journal, JOURNAL)
     store(rss, replace(ARXIV, version=2, announcement=AnnouncementKind.REPLACEMENT), day=TODAY + dt.timedelta(days=1))
-    paper = Paper.objects.get()
+    paper = Paper.objects.standing().get()
     assert sorted(paper.announcements.values_list("kind", flat=True)) == [
         "cross-list",
         "new",

@@ -15,9 +15,10 @@ from pytest_django import Settings
 
 from limits.models import Bucket
 from papers.ingest import announcement_today
+from papers.merging import merge_papers
 from papers.models import Backfill, Fetch, Paper, Source, SourceChange, SourceDay, SourceState
 from papers.probing import guess_kind
-from tests.factories import make_source
+from tests.factories import make_paper, make_source
 from tests.servers import LocalServer, Reply, serve
 
 pytestmark = pytest.mark.django_db
@@ -219,3 +220,11 @@ def test_past_days_are_asked_for_again_at_the_press_of_a_button(
 )
 def test_the_kind_is_guessed_by_the_address(url: str, kind: str):
     assert guess_kind(url) == kind
+
+
+def test_the_list_of_papers_shows_each_work_once(owner: Client):
+    kept, other = make_paper(title="The one that stays"), make_paper(key="doi:10.1/a", title="Another id of it")
+    merge_papers(one_id=kept.pk, other_id=other.pk)
+    said = words(owner.get("/admin/papers/paper/"))
+    assert "The one that stays" in said
+    assert "Another id of it" not in said

@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
+from digests.editions import grow_draft
 from papers import changes, matching, storing
 from papers.entries import AnnouncementKind as Kind
 from papers.entries import Entry, Markup, ParsedFeed, Problem, Signals
+from papers.feeds.kinds import SourceKind
 from papers.matching import current_matcher, rematch_topic
+from papers.merging import merge_papers
 from papers.models import Announcement, DailySignal, Paper, Source, SourceDay, Topic
 from papers.storing import StoreReport, store_feed
 from tests.factories import NOW, TODAY, make_paper, make_source, make_topic
@@ -97,6 +100,25 @@ def test_a_withdrawal_marks_the_paper():
     store(source, ENTRY)
     store(source, replace(ENTRY, announcement=Kind.WITHDRAWAL, version=2), today=TODAY + dt.timedelta(days=1))
     assert Paper.objects.get().withdrawn_at == NOW
+
+
+def test_two_lists_that_write_one_text_in_two_ways_do_not_change_it_to_and_fro():
+    feed, search = make_source(), make_source(kind="arxiv_api")
+    tex = replace(ENTRY, abstract=r"G\"odel\'s theorem.", markup=Markup.TEX)
+    store(feed, tex)
+    for _ in range(2):
+        assert store(search, replace(tex, abstract="Gödel's theorem.")).changed == 0
+        assert store(feed, tex).changed == 0
+    assert Paper.objects.get().revision == 1
+
+
+def test_a_paper_of_a_missed_day_that_was_revised_since_comes_in_as_new():
+    revised = replace(ENTRY, version=None, announcement=Kind.REPLACEMENT, announced_date=TODAY - dt.timedelta(days=2))
+    feed = ParsedFeed(entries=(revised,))
+    for _ in range(2):
+        store_feed(source=make_source(), feed=feed, today=TODAY, now=NOW, kind=SourceKind.ARXIV_OAI)
+    assert sorted(Announcement.objects.values_list("kind", flat=True)) == ["new", "replacement"]
+    assert grow_draft(date=TODAY, cutoff_at=NOW + dt.timedelta(hours=1)) == 1
 
 
 def test_what_could_not_be_read_is_counted_and_kept_and_every_entry_is_counted_once():
@@ -216,6 +238,21 @@ def test_a_paper_written_by_another_between_deciding_and_writing_is_decided_anew
     assert Paper.objects.get().revision == 2
 
 
+def test_two_papers_merged_between_deciding_and_writing_are_decided_anew(monkeypatch: pytest.MonkeyPatch):
+    source, kept, dropped = make_source(), make_paper(), make_paper(key="doi:10.1000/7")
+    real = storing.identify
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        found = real(*args, **kwargs)
+        monkeypatch.setattr(storing, "identify", real)
+        merge_papers(one_id=kept.pk, other_id=dropped.pk)
+        return found
+
+    monkeypatch.setattr(storing, "identify", meanwhile)
+    store(source, replace(ENTRY, key=dropped.key))
+    assert Announcement.objects.get(source=source).paper == kept
+
+
 def at_once(*acts: Any) -> list[BaseException]:
     """Run these in threads that start together; what they raised."""
     gate, failures = threading.Barrier(len(acts)), []
@@ -245,6 +282,29 @@ def test_two_workers_with_the_same_document_store_it_once():
     counts = (Paper.objects.count(), Announcement.objects.count(), DailySignal.objects.count())
     assert counts == (40, 40, 40)
     assert list(SourceDay.objects.values_list("unseen", flat=True)) == [40]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_sources_with_the_same_new_paper_at_once_the_better_text_stays_and_one_counts_it_as_new():
+    arxiv, listing = make_source(), make_source(kind="hf")
+    reports: list[StoreReport] = []
+
+    def come_second() -> None:
+        try:
+            reports.append(store(arxiv, ENTRY))
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=come_second)
+    with transaction.atomic():
+        first = store(listing, replace(ENTRY, title="Agents 20times", version=None, signals=Signals(upvotes=4)))
+        other.start()
+        other.join(timeout=0.5)
+    other.join(timeout=40)
+    (second,) = reports
+    assert (first.new, second.new, second.changed) == (1, 0, 1)
+    paper = Paper.objects.get()
+    assert (paper.title, paper.version, paper.upvotes, paper.revision) == (ENTRY.title, 1, 4, 2)
 
 
 @pytest.mark.django_db(transaction=True)
