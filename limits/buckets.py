@@ -81,11 +81,6 @@ def close(name: str, *, seconds: float) -> None:
     Bucket.objects.filter(open_earlier, pk=name).update(closed_until=until)
 
 
-def reopen(name: str) -> None:
-    """End a closure before its time."""
-    Bucket.objects.filter(pk=name).update(closed_until=None)
-
-
 def hold(name: str, *, seconds: float) -> str:
     """Become the one who passes, for at most so long: a token to `release` with, or nothing while somebody else is."""
     token = secrets.token_hex(16)

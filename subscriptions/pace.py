@@ -121,8 +121,13 @@ class Pace:
 
 
 def rate_of(per_second: float) -> Rate:
-    """So many a second, and no more than a tenth of that at once."""
-    return Rate(per_second=per_second, burst=max(1, int(per_second / 10)))
+    """At most so many in any second, a twentieth of them at once.
+
+    A bucket lets its burst pass beside what a second brings, and mails that got leave one after the other may leave
+    together: the bucket fills by two bursts a second less, so that no second ever sees more than it may.
+    """
+    burst = max(1, int(per_second / 20))
+    return Rate(per_second=per_second - 2 * burst if burst > 1 else per_second, burst=burst)
 
 
 def take_of_day(provider: str, wanted: int) -> tuple[int, float]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from limits.buckets import Grant, Rate, close, extend, give_back, hold, release, reopen, take
+from limits.buckets import Grant, Rate, close, extend, give_back, hold, release, take
 from limits.models import Bucket
 
 SLOW = Rate(per_second=0.01, burst=1)
@@ -71,12 +71,6 @@ def test_shorter_closure_does_not_end_a_longer_one() -> None:
     close("x", seconds=600)
     close("x", seconds=5)
     assert take("x", rate=SLOW).wait_seconds > 500
-
-
-def test_reopened_bucket_gives_again() -> None:
-    close("x", seconds=600)
-    reopen("x")
-    assert take("x", rate=SLOW).count == 1
 
 
 def test_one_holds_and_others_wait() -> None:
