@@ -304,7 +304,7 @@ class EditionPaperAdmin(admin.ModelAdmin[EditionPaper]):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ["edition", "subscriber", "state", "due_at", "begun_at", "settled_at", "attempt", "reason"]
+    list_display = ["edition", "subscriber", "state", "reason", "due_at", "begun_at", "settled_at", "attempt"]
     list_filter = ["state", "edition"]
     search_fields = ["public_id", "provider_message_id", "subscriber__email"]
     list_select_related = ["edition", "subscriber"]
