@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.app.task import Task
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_process_init
 from django.utils import timezone
 
 from config.celery import app
@@ -49,6 +49,14 @@ def send_twice(task: Task, *args: Any, **options: Any) -> Any:
 
 if os.environ.get("CHAOS_TWICE"):
     Task.apply_async = send_twice
+
+
+@worker_process_init.connect
+def ring_in_small_batches(**others: Any) -> None:
+    """With CHAOS_BATCH few digests make many bells, so that each of several hosts gets some."""
+    from digests import tasks
+
+    tasks.BATCH = int(os.environ.get("CHAOS_BATCH") or tasks.BATCH)
 
 
 @task_prerun.connect

@@ -100,6 +100,7 @@ def _run(*, digests: int) -> Result:
             "LOG_LEVEL": "WARNING",
             "CHAOS_FOLDER": str(folder),
             "CHAOS_TWICE": "1",
+            "CHAOS_BATCH": "25",
             "EMAIL_USE_TLS": "0",
             **{name: value for name, value in os.environ.items() if name.startswith("SEND_")},
         }
