@@ -11,18 +11,10 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from digests.digest import (
-    Digest,
-    Shelf,
-    choose_digest,
-    compose_digest,
-    join_digest,
-    personal_parts,
-    repeat_digest,
-    shelf_for,
-)
+from digests.digest import Digest, choose_digest, compose_digest, join_digest, personal_parts, repeat_digest
 from digests.models import Delivery, Edition, EditionState, age_limit
 from digests.readers import Recipient, read_recipients, read_suppressed
+from digests.shelf import Shelf, shelf_for
 from mailer.messages import Message, OverBudgetError
 from subscriptions import journal, outgoing
 from subscriptions.journal import Claimed, Column, Permission

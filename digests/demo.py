@@ -8,10 +8,11 @@ from pathlib import Path
 from django.conf import settings
 
 from digests.delivering import send_deliveries
-from digests.digest import Shelf, build_digest, render_digest
+from digests.digest import build_digest, render_digest
 from digests.editions import publish_now
 from digests.models import Delivery, Edition, EditionPaper
 from digests.planning import plan_due
+from digests.shelf import Shelf
 from mailer.outbox import list_mails
 from papers.feeds import parse_feed
 from papers.ingest import take_document

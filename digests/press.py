@@ -16,7 +16,7 @@ from digests.cards import Card
 from digests.selection import Section
 from mailer.links import site_context
 from mailer.messages import Parts, check_budget, inline_styles, render_part
-from mailer.pieces import Filled, Joined, Piece, Template, cut, escape_attribute, escape_text, placeholder
+from mailer.pieces import Filled, Joined, Piece, Template, cut, escape_attribute, escape_text, make_mark
 from mailer.wrapping import LONGEST_LINE, fold_blanks, fold_html, wrap_line, wrap_text
 from subscriptions.tokens import LinkMaker, Purpose
 
@@ -24,8 +24,8 @@ HEADINGS = {Section.PICKS: "Editor’s picks", Section.PERSONAL: "For you", Sect
 MOST_CARDS = 4000
 MOST_FRAMES = 50
 
-_REASON = placeholder("reason")
-_HERE = placeholder("here")
+_REASON = make_mark("reason")
+_HERE = make_mark("here")
 # The personal parts whose length differs from reader to reader.
 _MOVING = frozenset({"why", "count", "preheader"})
 _GAP = Piece("\n\n")
@@ -164,12 +164,12 @@ class _Frame:
     def __init__(self, context: dict[str, Any]) -> None:
         manage, unsubscribe = LinkMaker(Purpose.MANAGE), LinkMaker(Purpose.UNSUBSCRIBE)
         self._marks = {
-            "why": placeholder("why"),
-            "count": placeholder("count"),
-            "preheader": placeholder("preheader"),
+            "why": make_mark("why"),
+            "count": make_mark("count"),
+            "preheader": make_mark("preheader"),
             # As long as the real ones, so that lines break where they will.
-            "manage": placeholder("manage", length=manage.length),
-            "unsubscribe": placeholder("unsubscribe", length=unsubscribe.length),
+            "manage": make_mark("manage", length=manage.length),
+            "unsubscribe": make_mark("unsubscribe", length=unsubscribe.length),
         }
         shared = {
             **site_context(),
@@ -256,7 +256,7 @@ class _Gaps:
                 self._gaps.append(parts)
                 runs.append("")
             else:
-                # What goes in is as long as its placeholder, so it breaks now where it would break then.
+                # What goes in is as long as its mark, so it breaks now where it would break then.
                 parts = cut(fold_html(line), marks) if is_html else parts
                 runs[-1] += parts[0]
                 for name, after in zip(parts[1::2], parts[2::2], strict=True):

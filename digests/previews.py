@@ -3,8 +3,9 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from digests.digest import Digest, Shelf, build_digest, compose_digest, render_digest
+from digests.digest import Digest, build_digest, compose_digest, render_digest
 from digests.models import Edition
+from digests.shelf import Shelf
 from mailer.messages import Rendered
 from subscriptions.models import Subscriber
 

@@ -18,7 +18,8 @@ from django.core.mail.backends.smtp import EmailBackend as DjangoSmtpBackend
 
 from mailer.handoff import NoAnswer, Outcome, TryLater, hand_off, provider_name
 from mailer.smtp import EmailBackend as OwnSmtpBackend
-from mailer.smtp import SmtpLine, SmtpLines
+from mailer.smtp import SmtpLine
+from mailer.smtp_lines import SmtpLines
 
 # While one connection is opened, the answers of the others wait.
 _REOPEN_SECONDS = 5

@@ -1,6 +1,6 @@
 """Text that is made once and joined many times: pieces of a mail, with the bytes they have on the wire.
 
-A digest is mostly the same for everybody. What is the same is rendered by Django's templates once, with a placeholder
+A digest is mostly the same for everybody. What is the same is rendered by Django's templates once, with a mark
 where each personal part goes, and cut there; a mail is then joined from the pieces and the personal parts between them.
 """
 
@@ -120,14 +120,14 @@ class Joined:
         return max(longest, running)
 
 
-def placeholder(name: str, *, length: int = 0) -> str:
+def make_mark(name: str, *, length: int = 0) -> str:
     """What to render in place of a personal part; with `length`, exactly as long as the real one will be."""
     mark = f"x{_SECRET}{name.encode().hex()}x"
     return mark.ljust(length, "z") if length else mark
 
 
 def cut(text: str, marks: dict[str, str]) -> list[str]:
-    """`text` cut at its placeholders (`marks` has them by name): what stands between them alternates with the names.
+    """`text` cut at its marks (`marks` has them by name): what stands between them alternates with the names.
 
     The result begins and ends with text: [text, name, text, name, …, text].
     """

@@ -8,7 +8,7 @@ from celery.app.task import Task
 from django.test import Client
 from pytest_django import Settings
 
-from digests.digest import clear_shelf
+from digests.shelf import clear_shelf
 
 pytest_plugins = ["tests.factories"]
 

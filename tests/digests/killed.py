@@ -41,7 +41,7 @@ def prepare(step: str) -> None:
     """Put the kill where it belongs."""
     global write
     from digests import delivering
-    from mailer import smtp
+    from mailer import smtp, smtp_lines
     from subscriptions import journal, sending
 
     write = smtp.SmtpLine._write
@@ -53,7 +53,7 @@ def prepare(step: str) -> None:
         case "about to commit the begin":
             after(journal, "begin_rows")
         case "begun":
-            smtp.SmtpLines.submit = die  # type: ignore[method-assign]
+            smtp_lines.SmtpLines.submit = die  # type: ignore[method-assign]
         case "in the middle of the message":
             smtp.SmtpLine._write = in_the_middle_of_the_message  # type: ignore[method-assign, assignment]
         case "handed over":

@@ -7,9 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from digests.delivering import SendReport, send_deliveries
-from digests.digest import Shelf, build_digest
+from digests.digest import build_digest
 from digests.models import Choice, Delivery, Edition, EditionPaper, ReaderArchive
 from digests.pruning import prune_deliveries
+from digests.shelf import Shelf
 from papers.merging import merge_papers
 from papers.models import Paper
 from subscriptions.models import Subscriber

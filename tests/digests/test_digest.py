@@ -7,10 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from digests import digest
-from digests.digest import Digest, Shelf, build_digest, render_digest
+from digests.digest import Digest, build_digest, render_digest
 from digests.models import Delivery, Edition, EditionPaper, EditionState
 from digests.previews import preview
 from digests.readers import Returning, read_recipients
+from digests.shelf import Shelf
 from papers.models import Paper
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from pytest_django import Settings
 
 from digests import editions
-from digests.digest import Shelf, build_digest
+from digests.digest import build_digest
 from digests.editions import (
     amend,
     cancel,
@@ -26,6 +26,7 @@ from digests.editions import (
     resume,
 )
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper, EditionState
+from digests.shelf import Shelf
 from papers.merging import merge_papers
 from papers.models import Announcement, Paper, Source
 from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from digests.cards import Card
-from digests.digest import Digest, Shelf, choose_digest, compose_digest, join_digest, render_plainly
+from digests.digest import Digest, choose_digest, compose_digest, join_digest, render_plainly
 from digests.models import Edition, EditionPaper
 from digests.press import Line
 from digests.readers import Recipient, Returning, read_recipients
 from digests.selection import Section
+from digests.shelf import Shelf
 from mailer.messages import HTML_BUDGET, OverBudgetError
 from papers.models import Topic
 from subscriptions.models import Subscriber

@@ -7,10 +7,11 @@ from pytest_django import Settings
 
 from digests import delivering
 from digests.delivering import send_deliveries
-from digests.digest import Digest, Shelf, choose_digest
+from digests.digest import Digest, choose_digest
 from digests.editions import pause
 from digests.models import Delivery, Edition
 from digests.readers import Recipient
+from digests.shelf import Shelf
 from mailer.outbox import list_mails
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState

@@ -154,7 +154,7 @@ INJECTIONS = [
 
 @pytest.fixture
 def own_templates(settings: Settings, tmp_path: Path) -> Path:
-    """A mail of one placeholder in each part, through the same two engines."""
+    """A mail of one variable in each part, through the same two engines."""
     folder = tmp_path / "templates" / "emails" / "plain"
     folder.mkdir(parents=True)
     for part in ("subject.txt", "body.txt", "body.html"):

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from digests.digest import Shelf, build_digest
+from digests.digest import build_digest
 from digests.editions import grow_draft
 from digests.models import Choice, Edition, EditionPaper
+from digests.shelf import Shelf
 from papers.entries import AnnouncementKind, Entry, ParsedFeed, Signals
 from papers.matching import rematch_topic
 from papers.merging import all_ids, merge_papers

@@ -1,0 +1,203 @@
+"""What all digests of a batch share: the papers of editions, read once, and the pieces of mails made of them."""
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Sequence
+from itertools import count, pairwise
+from typing import Any
+
+from django.conf import settings
+
+from digests.cards import Card, cards_for, make_card, sample_ids
+from digests.markdown import to_html, to_text
+from digests.models import Choice, Edition, EditionPaper
+from digests.press import HEADINGS, Line, Press
+from digests.readers import Returning, read_returning
+from digests.reasons import reason_of
+from digests.selection import Arranged, Candidate, Chosen, Section, arrange
+from mailer.links import absolute
+from papers.models import Topic
+from subscriptions.tokens import LinkMaker, Purpose
+
+MOST_EDITIONS = 7
+# Batches of one process that follow each other this closely share what they read of editions.
+SHELF_SECONDS = 60.0
+ORDER = {section: place for place, section in enumerate(HEADINGS)}
+
+
+class Shelf:
+    """The papers of editions and the pieces of their mails, made once for all readers: they are the same for all."""
+
+    def __init__(self, *, now: dt.datetime, press: Press | None = None) -> None:
+        self.now = now
+        self.press = press or Press()
+        self.made_at = time.monotonic()
+        self._published: list[Edition] | None = None
+        # What editions hold: every entry, the last of each paper, those picked, and which papers are of the sample.
+        self._entries: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
+        self._offered: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
+        self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
+        self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
+        self._returning: dict[tuple[tuple[int, int], ...], Returning] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
+        self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
+        # By the identity of choices, which are kept with them.
+        self._lines: dict[tuple[tuple[int, int], ...], dict[int, tuple[Chosen, Line | None]]] = {}
+        self._topic_names: dict[str, str] | None = None
+        self._reasons: dict[tuple[Section, str, int | None], str] = {}
+        self._contexts: dict[tuple[int, int, bool], dict[str, Any]] = {}
+        self.site_name = str(settings.SITE_NAME)
+        self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
+
+    def begin_batch(self, now: dt.datetime) -> None:
+        """Ask anew what may have changed since the batch before: which editions are published."""
+        self.now = now
+        self._published = None
+
+    def covered(self, last_date: dt.date | None, edition: Edition) -> list[Edition]:
+        """The editions a digest holds: those since the reader's last, up to and with `edition`; that one alone where
+        it is their first."""
+        if last_date is None:
+            return [edition]
+        if self._published is None:
+            self._published = list(Edition.objects.published().order_by("-date")[: 4 * MOST_EDITIONS])
+        since = [other for other in self._published if last_date < other.date < edition.date]
+        return [edition, *since[: MOST_EDITIONS - 1]]
+
+    def returning(self, edition: Edition) -> Returning:
+        """The papers that come back in any edition which a digest of this one may cover."""
+        editions = self.covered(dt.date.min, edition)
+        key = _key(editions)
+        if key not in self._returning:
+            self._returning[key] = read_returning(editions)
+        return self._returning[key]
+
+    def candidates(self, editions: Sequence[Edition], *, with_replacements: bool) -> Arranged:
+        """The papers of these editions that may be sent."""
+        key = _key(editions)
+        if (key, with_replacements) not in self._arranged:
+            if key not in self._entries:
+                self._load(editions)
+            arranged = arrange(
+                map(_candidate, count(), self._entries[key].values()), with_replacements=with_replacements
+            )
+            self._arranged[key, with_replacements] = arranged
+        return self._arranged[key, with_replacements]
+
+    def _load(self, editions: Sequence[Edition]) -> None:
+        key, entries = _key(editions), _read_entries(editions)
+        self._entries[key] = {entry.pk: entry for entry in entries}
+        self._offered[key] = {entry.paper_id: entry for entry in entries}
+        self._picks[key] = {entry.paper_id: entry for entry in entries if entry.choice == Choice.PICK}
+        self._samples[key] = sample_ids(self._offered[key])
+
+    def cards(self, paper_ids: Iterable[int], *, editions: Sequence[Edition]) -> dict[int, Card]:
+        """Cards of these papers as they stand in these editions, made once each."""
+        key = _key(editions)
+        cards = self._cards.setdefault(key, {})
+        missing = [pk for pk in paper_ids if pk not in cards]
+        for pk in missing:
+            # What was offered was read for that, and needs no second look at the database.
+            if entry := self._offered.get(key, {}).get(pk):
+                pick = self._picks[key].get(pk)
+                cards[pk] = make_card(entry.paper, entry=pick, is_sample=pk in self._samples[key])
+        missing = [pk for pk in missing if pk not in cards]
+        if missing:
+            # A pick and its note belong to the edition they were made in: another may be a draft.
+            picks = EditionPaper.objects.filter(edition__in=editions, paper_id__in=missing, choice=Choice.PICK)
+            cards.update(cards_for(missing, entries={entry.paper_id: entry for entry in picks}))
+        return cards
+
+    def lines(self, chosen: Sequence[Chosen], *, editions: Sequence[Edition]) -> list[Line]:
+        """What is chosen, with its words, in the order of the sections. The choices are this shelf's own."""
+        known = self._lines.setdefault(_key(editions), {})
+        if missing := [choice for choice in chosen if id(choice) not in known]:
+            cards = self.cards([choice.paper_id for choice in missing], editions=editions)
+            for choice in missing:
+                card = cards.get(choice.paper_id)
+                known[id(choice)] = (choice, Line(card, choice.section, self.reason(choice)) if card else None)
+        lines = [line for choice in chosen if (line := known[id(choice)][1])]
+        if any(ORDER[before.section] > ORDER[after.section] for before, after in pairwise(lines)):
+            lines.sort(key=lambda line: ORDER[line.section])
+        return lines
+
+    def reason(self, choice: Chosen) -> str:
+        """Why this paper is there, in words."""
+        key = choice[1:]
+        found = self._reasons.get(key)
+        if found is None:
+            found = self._reasons[key] = reason_of(choice, topic_name=self.topic_name)
+        return found
+
+    def topic_name(self, slug: str) -> str:
+        """The human name of a topic."""
+        if self._topic_names is None:
+            self._topic_names = dict(Topic.objects.values_list("slug", "name"))
+        return self._topic_names.get(slug, slug)
+
+    def context(self, edition: Edition, lines: Iterable[Line]) -> dict[str, Any]:
+        """What the templates of a digest with these lines need and is the same for all its readers."""
+        is_sample = any(line.card.is_sample for line in lines)
+        key = (edition.pk, edition.revision, is_sample)
+        if key not in self._contexts:
+            self._contexts[key] = _context(edition, is_sample=is_sample)
+        return self._contexts[key]
+
+
+_kept: list[Shelf] = []
+
+
+def shelf_for(now: dt.datetime) -> Shelf:
+    """The shelf of this process: what was read of editions lately, and every piece made since the process began."""
+    kept = _kept[0] if _kept else None
+    if kept is None or time.monotonic() - kept.made_at > SHELF_SECONDS:
+        if kept:
+            kept.press.forget_lines()
+        kept = Shelf(now=now, press=kept.press if kept else None)
+        _kept[:] = [kept]
+    kept.begin_batch(now)
+    return kept
+
+
+def clear_shelf() -> None:
+    """Forget everything: templates, settings or the whole database changed."""
+    _kept.clear()
+
+
+def _key(editions: Sequence[Edition]) -> tuple[tuple[int, int], ...]:
+    return tuple([(edition.pk, edition.revision) for edition in editions])
+
+
+def _context(edition: Edition, *, is_sample: bool) -> dict[str, Any]:
+    return {
+        "edition": edition,
+        "day": f"{edition.date:%A}, {edition.date.day} {edition.date:%B %Y}",
+        "short_day": f"{edition.date.day} {edition.date:%B}",
+        "intro_html": to_html(edition.intro),
+        "intro_text": to_text(edition.intro),
+        "is_sample": is_sample,
+        "edition_url": absolute("site:day", date=f"{edition.date:%Y-%m-%d}"),
+    }
+
+
+def _read_entries(editions: Sequence[Edition]) -> list[EditionPaper]:
+    """Every paper of these editions that may be sent, those of the newest edition first."""
+    return list(
+        EditionPaper.objects.filter(edition__in=editions)
+        .sendable()
+        .select_related("paper", "edition")
+        .prefetch_related("paper__topics")
+        .order_by("-edition__date", "position", "id")
+    )
+
+
+def _candidate(order: int, entry: EditionPaper) -> Candidate:
+    return Candidate(
+        paper_id=entry.paper_id,
+        announced_date=entry.paper.announced_date,
+        topics=tuple(topic.slug for topic in entry.paper.topics.all() if topic.is_active),
+        upvotes=entry.paper.upvotes,
+        is_pick=entry.choice == Choice.PICK,
+        is_replacement=entry.is_replacement,
+        pick_position=order,
+    )
