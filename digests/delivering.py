@@ -17,10 +17,12 @@ from digests.readers import Recipient, read_recipients, read_suppressed
 from digests.shelf import Shelf, shelf_for
 from mailer.messages import Message, OverBudgetError
 from subscriptions import journal, outgoing
+from subscriptions.batch import Made, Unmade
 from subscriptions.journal import Claimed, Column, Permission
 from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
-from subscriptions.sending import Made, Unmade, renew_database_connection, send_claimed
+from subscriptions.patience import renew_database_connection
+from subscriptions.sending import send_claimed
 from subscriptions.suppression import not_suppressed
 
 logger = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ def sendable_ids(subscriber: Subscriber) -> list[int]:
 
 
 class DigestWork:
-    """How deliveries become mails; see `subscriptions.sending.Work`."""
+    """How deliveries become mails; see `subscriptions.batch.Work`."""
 
     model = Delivery
 

@@ -12,10 +12,11 @@ from django.db.models import Q
 
 from mailer.messages import compose, render
 from subscriptions import journal
+from subscriptions.batch import Made, Unmade
 from subscriptions.journal import Claimed, Permission
 from subscriptions.models import OWNER_KINDS, Notice, NoticeKind, SubscriberState
 from subscriptions.outgoing import OutgoingState, claim
-from subscriptions.sending import Made, Unmade, send_claimed
+from subscriptions.sending import send_claimed
 from subscriptions.suppression import awaits_new_opt_in, may_confirm, not_suppressed
 from subscriptions.tokens import Purpose, link
 
@@ -35,7 +36,7 @@ class ClaimedNotice(Claimed):
 
 
 class NoticeWork:
-    """How notices become mails; see `subscriptions.sending.Work`."""
+    """How notices become mails; see `subscriptions.batch.Work`."""
 
     model = Notice
 

@@ -42,7 +42,7 @@ def prepare(step: str) -> None:
     global write
     from digests import delivering
     from mailer import smtp, smtp_lines
-    from subscriptions import journal, sending
+    from subscriptions import batch, journal
 
     write = smtp.SmtpLine._write
     match step:
@@ -59,11 +59,11 @@ def prepare(step: str) -> None:
         case "handed over":
             smtp.SmtpLine._on_message_answer = die  # type: ignore[method-assign]
         case "answered":
-            after(sending.Batch, "_hear", when=lambda batch, *args: batch._answers)
+            after(batch.Batch, "_hear", when=lambda held, *args: held._answers)
         case "about to commit the record":
             after(journal, "record_rows", when=lambda model, outcomes: outcomes)
         case "recorded":
-            after(sending.Batch, "_journal", when=lambda batch, *args: OutgoingState.ACCEPTED in batch.states)
+            after(batch.Batch, "_journal", when=lambda held, *args: OutgoingState.ACCEPTED in held.states)
     from subscriptions.outgoing import OutgoingState
 
 

@@ -19,7 +19,7 @@ from digests.editions import cancel, pause, resume
 from digests.models import Delivery, Edition, EditionState
 from digests.planning import plan_due
 from digests.readers import Recipient
-from subscriptions import journal, sending
+from subscriptions import journal, patience
 from subscriptions.models import Subscriber, SubscriberState, SuppressionReason
 from subscriptions.outgoing import OutgoingState, due_ids, sweep
 from subscriptions.signup import confirm_subscription, unsubscribe
@@ -401,7 +401,7 @@ def test_a_database_that_does_not_answer_at_once_costs_nothing(
         return write(*args, **more)
 
     monkeypatch.setattr(journal, step, write_at_last)
-    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
+    monkeypatch.setattr(patience, "JOURNAL_AGAIN_AFTER", (0,))
     assert send(edition, readers=3) == SendReport(accepted=3)
     assert books_of(edition) == {"accepted": 3}
     assert len(smtp.mails) == 3

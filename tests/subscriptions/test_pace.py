@@ -14,8 +14,8 @@ from digests.models import Delivery
 from limits.models import Bucket
 from mailer import lines
 from mailer.handoff import Accepted, TryLater
+from subscriptions import batch, stopping
 from subscriptions import pace as pace_module
-from subscriptions import sending, stopping
 from subscriptions.models import WarmupDay
 from subscriptions.pace import Pace, cap_of_day, take_of_day
 from tests.factories import NOW, make_delivery, make_edition, make_paper, make_subscriber
@@ -64,7 +64,7 @@ def test_each_provider_has_a_rate_of_its_own(settings: Settings):
 
 def test_a_domain_that_must_wait_lets_others_pass(settings: Settings, sent: list[str], monkeypatch: pytest.MonkeyPatch):
     settings.SEND_RATE_PER_DOMAIN = {"slow.example": 1}
-    monkeypatch.setattr(sending, "SHORT_SLEEP", 0.01)
+    monkeypatch.setattr(batch, "SHORT_SLEEP", 0.01)
     emails = ["a1@slow.example", "a2@slow.example", *[f"b{number}@quick.example" for number in range(4)]]
     assert send_deliveries(deliveries(*emails), now=NOW) == SendReport(accepted=6)
     assert sorted(sent) == sorted(emails)
@@ -73,7 +73,7 @@ def test_a_domain_that_must_wait_lets_others_pass(settings: Settings, sent: list
 
 def test_a_whole_batch_keeps_the_rate(settings: Settings, sent: list[str], monkeypatch: pytest.MonkeyPatch):
     settings.SEND_RATE = 20
-    monkeypatch.setattr(sending, "SHORT_SLEEP", 0.01)
+    monkeypatch.setattr(batch, "SHORT_SLEEP", 0.01)
     began = dt.datetime.now(dt.UTC)
     assert send_deliveries(deliveries(*ADDRESSES[:14]), now=NOW) == SendReport(accepted=14)
     # Two at once, and then twenty a second.
@@ -84,7 +84,7 @@ def test_what_must_wait_for_long_is_put_back_until_then(
     settings: Settings, sent: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     settings.SEND_RATE = 1
-    monkeypatch.setattr(sending, "LONGEST_WAIT", 0.0)
+    monkeypatch.setattr(batch, "LONGEST_WAIT", 0.0)
     assert send_deliveries(deliveries(*ADDRESSES[:3]), now=NOW) == SendReport(accepted=1, other=2)
     waiting = Delivery.objects.filter(state="queued", not_before__gt=Now())
     assert set(waiting.values_list("reason", "attempt")) == {("Mail may not leave any faster for now.", 0)}

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from mailer import lines
 from mailer.handoff import Accepted
-from subscriptions import journal, notices, sending
+from subscriptions import batch, journal, notices, patience
 from subscriptions.models import Notice, NoticeKind, Subscriber, SubscriberState, SuppressionReason
 from subscriptions.notices import send_notices
 from subscriptions.outgoing import due_ids, sweep
@@ -221,7 +221,7 @@ def test_the_journal_is_written_again_until_the_database_answers(
         return write(*args, **more)
 
     monkeypatch.setattr(journal, step, write_at_last)
-    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0, 0))
+    monkeypatch.setattr(patience, "JOURNAL_AGAIN_AFTER", (0, 0))
     assert send_notices(asked_many(2), now=NOW) == 2
     assert states() == [("accepted", "")] * 2
     assert len(smtp.mails) == 2
@@ -237,7 +237,7 @@ def test_a_database_connection_that_broke_is_renewed_and_the_outcome_is_recorded
         return Accepted("outbox")
 
     monkeypatch.setattr(lines, "hand_off", break_then_send)
-    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
+    monkeypatch.setattr(patience, "JOURNAL_AGAIN_AFTER", (0,))
     assert send_notices([write(asked).pk], now=NOW) == 1
     assert states() == [("accepted", "")]
 
@@ -259,7 +259,7 @@ def test_a_commit_whose_answer_was_lost_sends_each_mail_once(
         return begun
 
     monkeypatch.setattr(journal, "begin_rows", begin_and_hear_nothing)
-    monkeypatch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
+    monkeypatch.setattr(patience, "JOURNAL_AGAIN_AFTER", (0,))
     assert send_notices([write(asked).pk], now=NOW) == 1
     assert calls == [False, True]
     assert states() == [("accepted", "")]
@@ -279,7 +279,7 @@ def test_what_cannot_be_recorded_is_unknown_in_the_end_and_sent_by_nobody(
 
     with monkeypatch.context() as patch:
         patch.setattr(journal, "record_rows", never)
-        patch.setattr(sending, "JOURNAL_AGAIN_AFTER", (0,))
+        patch.setattr(patience, "JOURNAL_AGAIN_AFTER", (0,))
         with pytest.raises(OperationalError):
             send_notices(ids, now=NOW)
     assert [state for state, _ in states()] == ["handing_over", "claimed"]
@@ -318,7 +318,7 @@ def test_a_worker_whose_time_is_up_during_a_hand_off_leaves_that_one_unknown(
         raise SoftTimeLimitExceeded
 
     monkeypatch.setattr("mailer.smtp.SmtpLine.submit", too_slow)
-    monkeypatch.setattr(sending, "LAST_WORDS_SECONDS", 0.0)
+    monkeypatch.setattr(batch, "LAST_WORDS_SECONDS", 0.0)
     assert send_notices(ids, now=NOW) == 0
     assert [state for state, _ in states()] == ["handing_over", "queued"]
     Notice.objects.filter(pk=ids[0]).update(lease_until=Now())
