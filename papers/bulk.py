@@ -1,7 +1,7 @@
 """Many rows in one go, faster than by a model instance each: a feed has thousands, a back-fill tens of thousands.
 
-`bulk_create` spends most of its time per value in Python (in a profile, a third to a half of storing a feed). Here the values go
-to the driver as they are, but for those that a database needs in another shape (JSON, dates).
+`bulk_create` spends most of its time per value in Python (in a profile, a third to a half of storing a feed). Here the
+values go to the driver as they are, but for those that a database needs in another shape (JSON, dates).
 """
 
 from collections.abc import Callable, Mapping, Sequence
