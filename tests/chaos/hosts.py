@@ -100,14 +100,18 @@ def _run(*, digests: int) -> Result:
             "LOG_LEVEL": "WARNING",
             "CHAOS_FOLDER": str(folder),
             "CHAOS_TWICE": "1",
+            # Small bells and few, slow lines, so that each host has something in hand when its trouble comes.
             "CHAOS_BATCH": "25",
+            "SEND_CONNECTIONS": "2",
             "EMAIL_USE_TLS": "0",
             **{name: value for name, value in os.environ.items() if name.startswith("SEND_")},
         }
         facts = prepare_crowd(production_env(env=env, database_url=postgres.url), digests=digests)
         network = stack.enter_context(hosts(4))
         processes = stack.enter_context(Processes(log_dir=work))
-        sink = SinkProcess("smtp", folder=folder / "sink", processes=processes, faults=Faults(), host="0.0.0.0")
+        sink = SinkProcess(
+            "smtp", folder=folder / "sink", processes=processes, faults=Faults(delay=(0.1, 0.3)), host="0.0.0.0"
+        )
         stack.enter_context(contextlib.closing(sink))
         journal = stack.enter_context(contextlib.closing(Journal(postgres.url)))
         fleet = Fleet(processes=processes, env={}, folder=folder)

@@ -20,12 +20,6 @@ def test_hosts_that_are_cut_off_asleep_or_dead_lose_nothing_and_send_nothing_twi
     if not any(find_servers()):
         pytest.skip("no PostgreSQL on this machine")
     result = run_hosts(digests=DIGESTS, say=lambda text: None)
-    for _ in range(2):
-        # Where all was sent before a host could be caught in the act, there was nothing to see: once more.
-        if not any(words.startswith("it never came to") for words in result.complaints):
-            break
-        assert (result.books.lost, result.books.duplicates, result.books.balanced) == (0, 0, True)
-        result = run_hosts(digests=DIGESTS, say=lambda text: None)
     assert not result.complaints, result
     assert (result.books.lost, result.books.duplicates, result.books.balanced) == (0, 0, True)
     assert result.kills

@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.worker, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("scenario", SHORT, ids=lambda scenario: scenario.name)
-def test_whatever_is_killed_nobody_is_lost_and_nobody_gets_a_mail_twice(scenario: Scenario):
+def test_whatever_is_killed_nobody_is_lost_and_nobody_gets_a_mail_twice(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+):
+    # Few lines, so that so few mails are not all gone before anything could happen to them.
+    monkeypatch.setenv("SEND_CONNECTIONS", "2")
     try:
         find_valkey()
         result = run_scenario(scenario, digests=200, say=lambda text: None)
-        if any(words.startswith("only ") for words in result.complaints):
-            # All was sent before enough could be killed in the act: once more, unless a promise was broken already.
-            assert (result.books.lost, result.books.duplicates, result.books.balanced) == (0, 0, True)
-            result = run_scenario(scenario, digests=200, say=lambda text: None)
     except (NoValkeyError, NoPostgresError) as error:
         pytest.skip(str(error))
     sys.stdout.write(f"{result}\n")
