@@ -2,12 +2,15 @@
 
 import datetime as dt
 
+from django.conf import settings
 from django.urls import reverse
 
+from mailer.languages import short_day_of_week, speaking
 from papers.backfilling import can_backfill
 from papers.models import Source, SourceChange, SourceState
 from subscriptions.models import Notice, NoticeKind
 from subscriptions.owner import tell_owner
+from subscriptions.schedule import known_zone
 
 # Changes older than this are no news; the key of each notice keeps it from being told twice within it.
 LOOK_BACK = dt.timedelta(days=3)
@@ -32,7 +35,7 @@ def _tell_change(change: SourceChange) -> bool:
         return tell_owner(key=f"source-stalled-{change.pk}", kind=NoticeKind.SOURCE_STALLED, details=details)
     if change.after == SourceState.OFF:
         return False
-    details = {**_about(source), "reason": change.reason, "since": f"{change.at:%A, %d %B, %H:%M} UTC"}
+    details = {**_about(source), "reason": change.reason, "since": _moment(change.at)}
     return tell_owner(key=f"source-back-{change.pk}", kind=NoticeKind.SOURCE_BACK, details=details)
 
 
@@ -45,9 +48,17 @@ def _tell_missing(source: Source) -> bool:
     untold = [day for day in source.missing_dates if day not in known]
     if not untold:
         return False
-    days = ", ".join(f"{dt.date.fromisoformat(day):%A, %d %B}" for day in source.missing_dates)
+    with speaking(""):
+        days = ", ".join(short_day_of_week(dt.date.fromisoformat(day)) for day in source.missing_dates)
     key = f"days-missing-{source.pk}-{untold[0]}-{untold[-1]}"
     return tell_owner(key=key, kind=NoticeKind.DAYS_MISSING, details={**_about(source), "days": days})
+
+
+def _moment(at: dt.datetime) -> str:
+    # The owner's clock is the one by which editions are published.
+    local = at.astimezone(known_zone(settings.EDITION_TIME_ZONE))
+    with speaking(""):
+        return f"{short_day_of_week(local.date())}, {local:%H:%M} ({settings.EDITION_TIME_ZONE})"
 
 
 def _about(source: Source) -> dict[str, str]:

@@ -1,31 +1,37 @@
 """How a paper is shown, on the page and in the mail: the same facts, shortened the same way."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext, ngettext
 
 from digests.markdown import to_inline_html, to_text
 from digests.models import EditionPaper
+from digests.sentences import excerpt
 from papers.models import Announcement, Paper
 from subscriptions.journal import one_of
 
 SHOWN_AUTHORS = 4
-EXCERPT_LENGTH = 420
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(])")
-# A full stop behind one of these ends no sentence.
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|et al|cf|vs|etc|Fig|Eq|Sec|resp|approx|w\.r\.t)|\b[A-Z])\.$")
+
+
+class CardLink(NamedTuple):
+    """A link of a card: what it leads to, in the language spoken now, and where."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One paper, ready for a template."""
+    """One paper, ready for a template. What is words of ours is made when asked for, in the language spoken then."""
 
     paper_id: int
     key: str
     title: str
     authors: str
+    more_authors: int = 0
     excerpt: str
     abstract: str
     topics: tuple[str, ...]
@@ -39,6 +45,33 @@ class Card:
     note_text: str = ""
     is_sample: bool = False
     is_withdrawn: bool = False
+    # One line by a machine, where the owner has them made.
+    summary: str = ""
+
+    @property
+    def authors_in_words(self) -> str:
+        """Like «Ada Lovelace, Alan Turing, Grace Hopper and 9 others»."""
+        if not self.more_authors:
+            return self.authors
+        words = ngettext("%(names)s and %(count)d other", "%(names)s and %(count)d others", self.more_authors)
+        return words % {"names": self.authors, "count": self.more_authors}
+
+    @property
+    def facts(self) -> str:
+        """Its topics and how many voted for it, in one line."""
+        votes = ngettext("%(count)d upvote", "%(count)d upvotes", self.upvotes or 0) % {"count": self.upvotes or 0}
+        return " · ".join([*self.topics, *([votes] if self.upvotes else [])])
+
+    @property
+    def links(self) -> tuple[CardLink, ...]:
+        """Where to read on, the abstract first: only what there is."""
+        known = (
+            CardLink(gettext("Abstract"), self.link),
+            CardLink(gettext("PDF"), self.pdf_link),
+            CardLink(gettext("Code"), self.code_link),
+            CardLink(gettext("Project"), self.project_link),
+        )
+        return tuple([link for link in known if link.url])
 
 
 def cards_for(paper_ids: Iterable[int], *, entries: Mapping[int, EditionPaper] | None = None) -> dict[int, Card]:
@@ -63,11 +96,13 @@ def sample_sightings() -> QuerySet[Announcement]:
 
 def make_card(paper: Paper, *, entry: EditionPaper | None = None, is_sample: bool = False) -> Card:
     """One paper as a card. Topics must be prefetched where many are made."""
+    authors, more_authors = split_authors(paper.authors)
     return Card(
         paper_id=paper.pk,
         key=paper.key,
         title=paper.title,
-        authors=short_authors(paper.authors),
+        authors=authors,
+        more_authors=more_authors,
         excerpt=excerpt(paper.abstract),
         abstract=paper.abstract,
         topics=tuple(topic.name for topic in paper.topics.all() if topic.is_active),
@@ -90,32 +125,9 @@ def _arxiv_pdf(key: str) -> str:
     return f"https://arxiv.org/pdf/{arxiv_id}" if scheme == "arxiv" else ""
 
 
-def short_authors(authors: list[str]) -> str:
-    """The first few names, and how many more there are."""
+def split_authors(authors: list[str]) -> tuple[str, int]:
+    """The names to show, joined, and how many people more there are: nobody stands for «1 other» alone."""
     if len(authors) <= SHOWN_AUTHORS:
-        return ", ".join(authors)
-    return f"{', '.join(authors[: SHOWN_AUTHORS - 1])} and {len(authors) - SHOWN_AUTHORS + 1} others"
-
-
-def excerpt(abstract: str) -> str:
-    """The first two or three sentences, verbatim; a single long one is cut at a word and says so."""
-    taken = ""
-    for number, sentence in enumerate(split_sentences(abstract)):
-        longer = f"{taken} {sentence}".strip()
-        if number and (number >= 3 or len(longer) > EXCERPT_LENGTH):
-            break
-        taken = longer
-    if len(taken) <= EXCERPT_LENGTH * 1.5:
-        return taken
-    return f"{taken[:EXCERPT_LENGTH].rpartition(' ')[0]} …"
-
-
-def split_sentences(text: str) -> list[str]:
-    """Sentences, verbatim, in order. Abbreviations and initials do not end one."""
-    sentences: list[str] = []
-    for piece in _SENTENCE_END.split(text.strip()):
-        if sentences and _ABBREVIATION.search(sentences[-1]):
-            sentences[-1] = f"{sentences[-1]} {piece}"
-        elif piece:
-            sentences.append(piece)
-    return sentences
+        return ", ".join(authors), 0
+    shown = authors[: SHOWN_AUTHORS - 1]
+    return ", ".join(shown), len(authors) - len(shown)

@@ -10,6 +10,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from digests.digest import Digest, choose_digest, compose_digest, join_digest, personal_parts, repeat_digest
 from digests.models import Delivery, Edition, EditionState, age_limit
@@ -19,8 +20,9 @@ from mailer.messages import Message, OverBudgetError
 from subscriptions import journal, outgoing
 from subscriptions.batch import Made, Unmade
 from subscriptions.journal import Claimed, Column, Permission
-from subscriptions.models import Subscriber, SubscriberState
+from subscriptions.models import NoticeKind, Subscriber, SubscriberState
 from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
+from subscriptions.owner import tell_owner
 from subscriptions.patience import renew_database_connection
 from subscriptions.sending import send_claimed
 from subscriptions.suppression import not_suppressed
@@ -169,6 +171,7 @@ class DigestWork:
             return Made(row, _compose(row, digest, reader, self._shelf), digest)
         except OverBudgetError as error:
             logger.error("delivery %s: %s", row.public_id, error)  # noqa: TRY400 - the message says it all
+            _tell_too_big(edition, str(error))
             return Unmade(row, OutgoingState.FAILED, str(error))
         except SoftTimeLimitExceeded:
             raise
@@ -191,6 +194,16 @@ def _compose(row: ClaimedDelivery, digest: Digest, reader: Recipient, shelf: She
         now=shelf.now,
         unsubscribe_url=personal.unsubscribe_url,
     )
+
+
+def _tell_too_big(edition: Edition, reason: str) -> None:
+    """Tell the owner, once for each edition. What goes wrong with that must not cost anybody a mail."""
+    path = reverse("admin:digests_edition_change", args=[edition.pk])
+    details = {"edition": str(edition), "reason": reason, "admin_path": path}
+    try:
+        tell_owner(key=f"digest-too-big-{edition.pk}", kind=NoticeKind.DIGEST_TOO_BIG, details=details)
+    except (DatabaseError, InterfaceError):
+        logger.warning("the owner could not be told", exc_info=True)
 
 
 def _allowed(now: dt.datetime) -> Q:

@@ -3,15 +3,20 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import ngettext
 
 from digests.models import Edition
-from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader
+from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader, subject_of
 from digests.readers import Recipient, read_recipients
-from digests.reasons import section_of
+from digests.reasons import in_words, section_of
 from digests.selection import Reader, choose
-from digests.shelf import ORDER, Shelf
+from digests.shelf import ORDER, DigestKind, Shelf
+from mailer.languages import speaking
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from subscriptions.models import Subscriber
+from subscriptions.schedule import Cadence
 from subscriptions.tokens import Purpose, link
 from subscriptions.words import rhythm_of
 
@@ -25,6 +30,8 @@ class Digest:
     # The reader's deliveries due since then that had left when this was chosen: one more, and the choice is stale.
     seen_since: dt.datetime
     seen_ids: frozenset[int]
+    # The day of the oldest edition in it.
+    since_date: dt.date | None = None
 
     @property
     def paper_ids(self) -> list[int]:
@@ -51,7 +58,7 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
     )
     chosen = choose(shelf.candidates(editions, with_replacements=reader.wants_replacements), reader)
     lines = shelf.lines(chosen, editions=editions)
-    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen))
+    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
 
 
 def repeat_digest(
@@ -66,7 +73,7 @@ def repeat_digest(
         if pk in cards and not cards[pk].is_withdrawn
     ]
     lines.sort(key=lambda line: ORDER[line.section])
-    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen))
+    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
 
 
 def covered_editions(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> list[Edition]:
@@ -84,28 +91,30 @@ def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -
 def join_digest(digest: Digest, recipient: Recipient, *, shelf: Shelf, personal: Personal | None = None) -> Parts:
     """The digest joined from pieces. Raises OverBudgetError where its HTML would be cut off in the inbox."""
     personal = personal or personal_parts(recipient, shelf)
-    return shelf.press.join(digest.lines, personal, frame_context=shelf.context(digest.edition, digest.lines))
+    return shelf.press.join(digest.lines, personal, frame_context=_frame_context(digest, recipient, shelf=shelf))
 
 
 def render_plainly(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Rendered:
     """The digest as one plain rendering of its templates: what joining must give, too, and far slower."""
-    personal = personal_parts(recipient, shelf)
-    titles = [line.card.title for line in digest.lines]
-    return render(
-        "digest",
-        {
-            **shelf.context(digest.edition, digest.lines),
-            "sections": _sections(digest),
-            "papers_for_you": papers_for_you(len(titles)),
-            "preheader": preheader(len(titles), titles),
-            "lead": titles[0] if titles else "",
-            "count": len(titles),
-            "more": len(titles) - 1,
-            "why": personal.why,
-            "manage_url": personal.manage_url,
-            "unsubscribe_url": personal.unsubscribe_url,
-        },
-    )
+    with speaking(recipient.language):
+        personal = personal_parts(recipient, shelf)
+        titles = [line.card.title for line in digest.lines]
+        shared = _frame_context(digest, recipient, shelf=shelf)
+        return render(
+            "digest",
+            {
+                **shared,
+                "subject": subject_of(titles, shared),
+                "sections": _sections(digest),
+                "papers_for_you": papers_for_you(len(titles)),
+                "preheader": preheader(len(titles), titles),
+                "why": personal.why,
+                "manage_url": personal.manage_url,
+                "unsubscribe_url": personal.unsubscribe_url,
+                "signal_url": personal.signal_url,
+            },
+            language=recipient.language,
+        )
 
 
 def compose_digest(
@@ -130,10 +139,14 @@ def _recipient(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Rec
 
 def personal_parts(recipient: Recipient, shelf: Shelf) -> Personal:
     """What in a digest is this reader's alone, besides the papers."""
+    with speaking(recipient.language):
+        why = _why(recipient, shelf.site_name)
     return Personal(
-        why=_why(recipient, shelf.site_name),
+        why=why,
         manage_url=shelf.links[Purpose.MANAGE](recipient.public_id),
         unsubscribe_url=shelf.links[Purpose.UNSUBSCRIBE](recipient.public_id),
+        signal_url=shelf.signal_link(recipient.public_id) if shelf.signal_link else "",
+        language=recipient.language,
     )
 
 
@@ -145,14 +158,48 @@ def _sections(digest: Digest) -> list[dict[str, object]]:
         for line in digest.lines:
             if line.section is section:
                 number += 1
-                rows.append({"number": number, "card": line.card, "reason": line.reason})
+                rows.append({"number": number, "card": line.card, "reason": in_words(line.reason)})
         if rows:
-            sections.append({"slug": section.value, "heading": heading, "rows": rows})
+            sections.append({"slug": section.value, "heading": str(heading), "rows": rows})
     return sections
 
 
+def _frame_context(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> dict[str, Any]:
+    """What the templates need besides the papers and what is personal."""
+    kind = DigestKind(
+        language=recipient.language,
+        is_weekly=recipient.schedule.cadence is Cadence.WEEKLY,
+        is_first=recipient.last_date is None,
+        since=digest.since_date or digest.edition.date,
+    )
+    return shelf.context(digest.edition, digest.lines, kind=kind)
+
+
 def _why(recipient: Recipient, site_name: str) -> str:
+    """Why this mail comes, in the language spoken now."""
     names = recipient.topic_names
-    about = f" about {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}" if names else ""
-    asked = f"You asked {site_name} for up to {recipient.max_papers} papers{about}"
-    return f"{asked}, {rhythm_of(recipient.schedule)}."
+    facts = {
+        "site": site_name,
+        "count": recipient.max_papers,
+        "topics": ", ".join(names[:3]),
+        "rhythm": rhythm_of(recipient.schedule),
+    }
+    if not names:
+        words = ngettext(
+            "You asked %(site)s for up to %(count)d paper, %(rhythm)s.",
+            "You asked %(site)s for up to %(count)d papers, %(rhythm)s.",
+            recipient.max_papers,
+        )
+    elif len(names) > 3:
+        words = ngettext(
+            "You asked %(site)s for up to %(count)d paper about %(topics)s and more, %(rhythm)s.",
+            "You asked %(site)s for up to %(count)d papers about %(topics)s and more, %(rhythm)s.",
+            recipient.max_papers,
+        )
+    else:
+        words = ngettext(
+            "You asked %(site)s for up to %(count)d paper about %(topics)s, %(rhythm)s.",
+            "You asked %(site)s for up to %(count)d papers about %(topics)s, %(rhythm)s.",
+            recipient.max_papers,
+        )
+    return words % facts

@@ -11,26 +11,32 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from digests.cards import Card
+from digests.reasons import in_words
 from digests.selection import Section
+from mailer.languages import language_context, speaking
 from mailer.links import site_context
 from mailer.messages import Parts, check_budget, inline_styles, render_part
 from mailer.pieces import Filled, Joined, Piece, Template, cut, escape_attribute, escape_text, make_mark
 from mailer.wrapping import LONGEST_LINE, fold_blanks, fold_html, wrap_line, wrap_text
 from subscriptions.tokens import LinkMaker, Purpose
 
-HEADINGS = {Section.PICKS: "Editor’s picks", Section.PERSONAL: "For you", Section.TRENDING: "Trending"}
+HEADINGS = {
+    Section.PICKS: gettext_lazy("Editor’s picks"),
+    Section.PERSONAL: gettext_lazy("For you"),
+    Section.TRENDING: gettext_lazy("Trending"),
+}
 MOST_CARDS = 4000
 MOST_FRAMES = 50
 
 _REASON = make_mark("reason")
+_NUMBER = make_mark("number")
 _HERE = make_mark("here")
 # The personal parts whose length differs from reader to reader.
 _MOVING = frozenset({"why", "count", "preheader"})
 _GAP = Piece("\n\n")
-# With the blank line before the card.
-_NUMBERS = [Piece(f"\n\n{number:>2}.") for number in range(100)]
 
 
 class Line(NamedTuple):
@@ -48,63 +54,97 @@ class Personal:
     why: str
     manage_url: str
     unsubscribe_url: str
+    # What `more/<paper>/` and `less/<paper>/` are added to; nothing where the site has no such pages.
+    signal_url: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _CardPieces:
-    """A card rendered, and cut where the reason goes."""
+    """A card rendered, with marks where the reason and, in the text, its number go."""
 
-    html: tuple[str, ...]
-    text: tuple[str, ...]
+    html: str
+    text: str
+
+
+class _Gapped(NamedTuple):
+    """A piece in which a link of the reader's own stands, once or more."""
+
+    template: Template
+    gaps: int
+
+    def fill(self, url: str) -> Filled:
+        """The piece for one reader."""
+        return Filled(self.template, (url,) * self.gaps)
 
 
 class _Entry(NamedTuple):
-    """A card with its reason, ready to be joined: the text without its number."""
+    """A card with its reason, ready to be joined."""
 
-    html: Piece
-    text: Piece
+    html: Piece | _Gapped
+    # By the number that the card has in the digest.
+    texts: dict[int, Piece | _Gapped]
+    raw_text: str
     # The title as it stands in HTML, for the preheader.
     title: str
+    signal_mark: str
+
+    def text(self, number: int) -> Piece | _Gapped:
+        """The card as text, with this number."""
+        if number not in self.texts:
+            lines = f"{number:>2}. {self.raw_text.replace(_NUMBER, str(number))}".splitlines()
+            whole = fold_blanks("\n".join([wrap_line(line.rstrip()) for line in lines])).rstrip("\n")
+            # With the blank line before the card.
+            self.texts[number] = _with_gaps(f"\n\n{whole}", self.signal_mark)
+        return self.texts[number]
 
 
 class Press:
     """Joins digests. Keep one for many readers; it is as good as the templates, so as long as the process lives."""
 
     def __init__(self) -> None:
-        self._cards: OrderedDict[tuple[Card, bool], _CardPieces] = OrderedDict()
+        self._cards: OrderedDict[tuple[Card, bool, str, int], _CardPieces] = OrderedDict()
         self._frames: dict[tuple[Any, ...], _Frame] = {}
-        self._headings: dict[Section, tuple[Piece, Piece]] = {}
-        # By the identity of lines, which are kept with them: finding one so costs no comparing of texts.
-        self._entries: dict[int, tuple[Line, _Entry]] = {}
+        self._headings: dict[tuple[Section, str], tuple[Piece, Piece]] = {}
+        # For each language and length of the links that are the reader's own, by the identity of lines, which are kept
+        # with them: finding one so costs no comparing of texts.
+        self._entries: dict[tuple[str, int], dict[int, tuple[Line, _Entry]]] = {}
 
     def join(self, lines: Sequence[Line], personal: Personal, *, frame_context: dict[str, Any]) -> Parts:
         """One digest. `frame_context` is what the templates need besides: the same for all readers of an edition.
 
         Raises OverBudgetError where the HTML would be cut off in the inbox.
         """
-        frame = self._frame(frame_context)
-        html: list[Piece] = []
-        text: list[Piece] = []
+        with speaking(personal.language):
+            return self._join(lines, personal, frame_context)
+
+    def _join(self, lines: Sequence[Line], personal: Personal, frame_context: dict[str, Any]) -> Parts:
+        frame = self._frame(frame_context, personal.language)
+        signal_url = personal.signal_url
+        entries = self._entries.setdefault((personal.language, len(signal_url)), {})
+        html: list[Piece | Filled] = []
+        text: list[Piece | Filled] = []
         titles: list[str] = []
         section: Section | None = None
         for number, line in enumerate(lines, start=1):
             if line.section is not section:
                 section = line.section
-                heading_html, heading_text = self._heading(section)
+                heading_html, heading_text = self._heading(section, personal.language)
                 html.append(heading_html)
                 text.append(heading_text)
-            known = self._entries.get(id(line))
-            entry = known[1] if known else self._entry(line)
-            html.append(entry.html)
-            text += (_NUMBERS[number], entry.text)
+            known = entries.get(id(line))
+            entry = known[1] if known else self._entry(line, personal, entries)
+            html.append(entry.html if isinstance(entry.html, Piece) else entry.html.fill(signal_url))
+            words = entry.texts.get(number) or entry.text(number)
+            text.append(words if isinstance(words, Piece) else words.fill(signal_url))
             titles.append(entry.title)
         whole_html = frame.html(html, personal, count=len(lines), titles=titles)
         whole_text = frame.text(text, personal)
-        # Only a number stands on a line with another piece: all others end their lines.
-        longest = max([piece.longest for piece in whole_html] + [piece.longest for piece in whole_text]) + 3
+        # Every piece ends its lines.
+        longest = max([piece.longest for piece in whole_html] + [piece.longest for piece in whole_text])
         at_most = longest if longest <= LONGEST_LINE else None
         parts = Parts(
-            subject=subject_of(lines, frame_context),
+            subject=subject_of([line.card.title for line in lines], frame_context),
             text=Joined(whole_text, at_most=at_most),
             html=Joined(whole_html, at_most=at_most),
         )
@@ -115,9 +155,10 @@ class Press:
         """The lines joined so far will not be seen again; what was rendered for their cards stays."""
         self._entries.clear()
 
-    def _frame(self, context: dict[str, Any]) -> "_Frame":
+    def _frame(self, context: dict[str, Any], language: str) -> "_Frame":
         edition = context["edition"]
-        key = (edition.pk, edition.revision, edition.title, edition.intro, context["day"], context["is_sample"])
+        kind = (context["is_sample"], context["is_weekly"], context["is_first"], language)
+        key = (edition.pk, edition.revision, edition.title, edition.intro, context["day"], *kind)
         frame = self._frames.get(key)
         if frame is None:
             if len(self._frames) > MOST_FRAMES:
@@ -125,34 +166,36 @@ class Press:
             frame = self._frames[key] = _Frame(context)
         return frame
 
-    def _heading(self, section: Section) -> tuple[Piece, Piece]:
-        if section not in self._headings:
+    def _heading(self, section: Section, language: str) -> tuple[Piece, Piece]:
+        key = (section, language)
+        if key not in self._headings:
             context = {"heading": HEADINGS[section]}
-            self._headings[section] = (
-                Piece(_styled(render_part("html", "digest", "heading.html", context))),
+            self._headings[key] = (
+                Piece(fold_html(_styled(render_part("html", "digest", "heading.html", context)))),
                 Piece("\n\n" + wrap_text(render_part("text", "digest", "heading.txt", context)).strip("\n")),
             )
-        return self._headings[section]
+        return self._headings[key]
 
-    def _entry(self, line: Line) -> _Entry:
-        card = self._card(line.card, is_pick=line.section is Section.PICKS, reason=line.reason)
+    def _entry(self, line: Line, personal: Personal, entries: dict[int, tuple[Line, _Entry]]) -> _Entry:
+        card = self._card(line.card, personal, is_pick=line.section is Section.PICKS)
+        reason, mark = in_words(line.reason), _signal_mark(personal)
         entry = _Entry(
-            html=Piece(escape_text(line.reason).join(card.html)),
-            text=Piece(wrap_line(f"    [{line.reason}]").join(card.text)),
+            html=_with_gaps(fold_html(card.html.replace(_REASON, escape_text(reason))), mark),
+            texts={},
+            raw_text=card.text.replace(_REASON, reason),
             title=escape_text(line.card.title),
+            signal_mark=mark,
         )
-        if len(self._entries) > MOST_CARDS:
-            self._entries.clear()
-        self._entries[id(line)] = (line, entry)
+        if len(entries) > MOST_CARDS:
+            entries.clear()
+        entries[id(line)] = (line, entry)
         return entry
 
-    def _card(self, card: Card, *, is_pick: bool, reason: str) -> _CardPieces:
-        key = (card, is_pick)
+    def _card(self, card: Card, personal: Personal, *, is_pick: bool) -> _CardPieces:
+        key = (card, is_pick, personal.language, len(personal.signal_url))
         pieces = self._cards.get(key)
         if pieces is None:
-            # The note of a pick stands on one line with the reason, which is the same for all picks.
-            has_own_line = not (is_pick and card.note_html)
-            pieces = self._cards[key] = _card_pieces(card, is_pick=is_pick, reason=_REASON if has_own_line else reason)
+            pieces = self._cards[key] = _card_pieces(card, is_pick=is_pick, signal_url=_signal_mark(personal))
             if len(self._cards) > MOST_CARDS:
                 self._cards.popitem(last=False)
         return pieces
@@ -173,6 +216,7 @@ class _Frame:
         }
         shared = {
             **site_context(),
+            **language_context(),
             **context,
             "sections": [],
             "why": self._marks["why"],
@@ -189,7 +233,9 @@ class _Frame:
         self._text_before = Piece(wrap_text(before).strip("\n"))
         self._text_after = _Gaps(fold_blanks(wrap_text(after)).lstrip("\n"), self._marks, is_html=False)
 
-    def html(self, cards: list[Piece], personal: Personal, *, count: int, titles: list[str]) -> list[Piece | Filled]:
+    def html(
+        self, cards: Sequence[Piece | Filled], personal: Personal, *, count: int, titles: list[str]
+    ) -> list[Piece | Filled]:
         """The HTML part, `cards` in its middle."""
         values = {
             "why": escape_text(personal.why),
@@ -200,44 +246,74 @@ class _Frame:
         }
         return [self._html_before.fill(values), *cards, self._html_after.fill(values)]
 
-    def text(self, cards: list[Piece], personal: Personal) -> list[Piece | Filled]:
+    def text(self, cards: Sequence[Piece | Filled], personal: Personal) -> list[Piece | Filled]:
         """The text part, `cards` in its middle."""
         values = {"why": personal.why, "manage": personal.manage_url, "unsubscribe": personal.unsubscribe_url}
         return [self._text_before, *cards, _GAP, self._text_after.fill(values)]
 
 
-def subject_of(lines: Sequence[Line], context: dict[str, Any]) -> str:
-    """The subject, as subject.txt has it."""
-    lead = lines[0].card.title if lines else ""
-    more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
-    sample = "[Sample] " if context["is_sample"] else ""
-    return " ".join(f"{sample}{context['short_day']}: {lead}{more}".split())
+def subject_of(titles: Sequence[str], context: dict[str, Any]) -> str:
+    """The subject: the day or the week, the first paper, and how many more there are."""
+    words = {"when": context["short_day"], "lead": titles[0] if titles else ""}
+    more = len(titles) - 1
+    if context["is_weekly"] and more > 0:
+        text = ngettext(
+            "Your week, %(when)s: %(lead)s and %(count)d more", "Your week, %(when)s: %(lead)s and %(count)d more", more
+        )
+    elif context["is_weekly"]:
+        text = gettext("Your week, %(when)s: %(lead)s")
+    elif more > 0:
+        text = ngettext("%(when)s: %(lead)s and %(count)d more", "%(when)s: %(lead)s and %(count)d more", more)
+    else:
+        text = gettext("%(when)s: %(lead)s")
+    sample = gettext("[Sample]") if context["is_sample"] else ""
+    return " ".join(f"{sample} {text % {**words, 'count': more}}".split())
 
 
 def papers_for_you(count: int) -> str:
     """How many, in words."""
-    return f"{count} paper{'' if count == 1 else 's'} for you"
+    return ngettext("%(count)d paper for you", "%(count)d papers for you", count) % {"count": count}
 
 
 def preheader(count: int, titles: Sequence[str]) -> str:
     """What an inbox shows beside the subject, which names the first paper: what else is in it."""
-    also = f". Also: {'; '.join(titles[1:3])}" if len(titles) > 1 else ""
-    return f"{papers_for_you(count)}{also}."
+    papers = papers_for_you(count)
+    if len(titles) < 2:
+        return f"{papers}."
+    return gettext("%(papers)s. Also: %(titles)s.") % {"papers": papers, "titles": "; ".join(titles[1:3])}
 
 
-def _card_pieces(card: Card, *, is_pick: bool, reason: str) -> _CardPieces:
-    context = {"card": card, "reason": reason, "slug": Section.PICKS.value if is_pick else ""}
+def _card_pieces(card: Card, *, is_pick: bool, signal_url: str) -> _CardPieces:
+    context = {
+        **language_context(),
+        "card": card,
+        "reason": _REASON,
+        "number": _NUMBER,
+        "slug": Section.PICKS.value if is_pick else "",
+        "signal_url": signal_url,
+    }
     html = _styled(render_part("html", "digest", "card.html", context))
-    # With a number of two digits before it, as in the whole text, so that its lines break as they do there.
-    text = wrap_text(f"10. {render_part('text', 'digest', 'card.txt', context)}").removeprefix("10.").rstrip("\n")
-    return _CardPieces(html=tuple(html.split(_REASON)), text=tuple(text.split(f"    [{_REASON}]")))
+    return _CardPieces(html=html, text=render_part("text", "digest", "card.txt", context))
+
+
+def _signal_mark(personal: Personal) -> str:
+    """As long as the real link, so that lines break where they will; nothing where there is none."""
+    return make_mark("signal", length=len(personal.signal_url)) if personal.signal_url else ""
+
+
+def _with_gaps(text: str, mark: str) -> Piece | _Gapped:
+    """A piece, or where links of the reader's own stand in it, a template with a gap for each."""
+    if not mark or mark not in text:
+        return Piece(text)
+    parts = text.split(mark)
+    return _Gapped(Template(parts, [mark] * (len(parts) - 1)), len(parts) - 1)
 
 
 def _styled(piece: str) -> str:
-    """A piece of HTML with its styles inlined, and its lines folded, as they would be inside the whole mail."""
+    """A piece of HTML with its styles inlined as they would be inside the whole mail. Its lines are not folded yet."""
     # S308: the piece was rendered, and escaped, by Django's own engine.
-    whole = render_part("html", "digest", "body.html", {"pieces": mark_safe(f"{_HERE}\n{piece}\n{_HERE}")})  # noqa: S308
-    return fold_html(inline_styles(whole).split(_HERE)[1][1:-1])
+    context = {**language_context(), "pieces": mark_safe(f"{_HERE}\n{piece}\n{_HERE}")}  # noqa: S308
+    return inline_styles(render_part("html", "digest", "body.html", context)).split(_HERE)[1][1:-1]
 
 
 class _Gaps:

@@ -54,6 +54,8 @@ class Recipient:
     topic_names: tuple[str, ...] = ()
     # Every paper they had, and those that stand for it since two were found to be one.
     seen_paper_ids: frozenset[int] = frozenset()
+    # As a code; nothing is the installation's own.
+    language: str = ""
 
 
 def read_recipients(
@@ -101,7 +103,7 @@ def look_back(edition: Edition, *, now: dt.datetime) -> dt.datetime:
 
 
 def _read_subscribers(ids: Collection[int]) -> Iterator[tuple[int, str, int, str, int, dict[str, Any]]]:
-    own = ("public_id", "email", "address_hash", "state", "max_papers", "wants_replacements")
+    own = ("public_id", "email", "address_hash", "state", "max_papers", "wants_replacements", "language")
     schedule = ("id", "cadence", "hour", "zone", "weekday")
     for row in Subscriber.objects.filter(id__in=one_of(ids)).values_list(*schedule, *own):
         yield *row[:5], dict(zip(own, row[5:], strict=True))

@@ -1,11 +1,19 @@
-"""Why a paper is in a digest, in words, and back: a digest that is sent again keeps the words it had."""
+"""Why a paper is in a digest, in words, and back: a digest that is sent again keeps the reasons it had.
 
+A reason is kept in English beside the paper, whoever the reader is; `in_words` says it in the reader's language.
+"""
+
+import re
 from collections.abc import Callable
+
+from django.utils.translation import gettext, ngettext
 
 from digests.selection import Chosen, Section
 
 _PICKED = "Picked by the editor"
 _IN_YOUR_TOPIC = "In your topic "
+_NEW = "New in this edition"
+_TRENDING = re.compile(r"Trending: (\d+) upvotes? on Hugging Face")
 
 
 def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
@@ -18,7 +26,7 @@ def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
         case Section.TRENDING if choice.upvotes:
             return f"Trending: {choice.upvotes} upvote{'s' if choice.upvotes != 1 else ''} on Hugging Face"
         case _:
-            return "New in this edition"
+            return _NEW
 
 
 def section_of(reason: str) -> Section:
@@ -26,3 +34,20 @@ def section_of(reason: str) -> Section:
     if reason == _PICKED:
         return Section.PICKS
     return Section.PERSONAL if reason.startswith(_IN_YOUR_TOPIC) else Section.TRENDING
+
+
+def in_words(reason: str) -> str:
+    """The reason in the language spoken now. One in words nobody knows stays as it is."""
+    if reason == _PICKED:
+        return gettext("Picked by the editor")
+    if reason == _NEW:
+        return gettext("New in this edition")
+    if reason.startswith(_IN_YOUR_TOPIC):
+        return gettext("In your topic %(topic)s") % {"topic": reason.removeprefix(_IN_YOUR_TOPIC)}
+    if found := _TRENDING.fullmatch(reason):
+        count = int(found[1])
+        words = ngettext(
+            "Trending: %(count)d upvote on Hugging Face", "Trending: %(count)d upvotes on Hugging Face", count
+        )
+        return words % {"count": count}
+    return reason

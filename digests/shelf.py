@@ -4,7 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
 from itertools import count, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -15,14 +15,26 @@ from digests.press import HEADINGS, Line, Press
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
 from digests.selection import Arranged, Candidate, Chosen, Section, arrange
+from mailer.languages import days_in_words, short_days, speaking
 from mailer.links import absolute
 from papers.models import Topic
-from subscriptions.tokens import LinkMaker, Purpose
+from subscriptions.tokens import LinkMaker, Purpose, signal_maker
 
 MOST_EDITIONS = 7
 # Batches of one process that follow each other this closely share what they read of editions.
 SHELF_SECONDS = 60.0
 ORDER = {section: place for place, section in enumerate(HEADINGS)}
+
+
+class DigestKind(NamedTuple):
+    """What readers must have in common for the frame of their digests to be the same."""
+
+    language: str
+    is_weekly: bool
+    # Their first digest ever: it says welcome.
+    is_first: bool
+    # The day of the oldest edition in it.
+    since: dt.date
 
 
 class Shelf:
@@ -45,9 +57,10 @@ class Shelf:
         self._lines: dict[tuple[tuple[int, int], ...], dict[int, tuple[Chosen, Line | None]]] = {}
         self._topic_names: dict[str, str] | None = None
         self._reasons: dict[tuple[Section, str, int | None], str] = {}
-        self._contexts: dict[tuple[int, int, bool], dict[str, Any]] = {}
+        self._contexts: dict[tuple[int, int, bool, DigestKind], dict[str, Any]] = {}
         self.site_name = str(settings.SITE_NAME)
         self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
+        self.signal_link = signal_maker()
 
     def begin_batch(self, now: dt.datetime) -> None:
         """Ask anew what may have changed since the batch before: which editions are published."""
@@ -135,12 +148,13 @@ class Shelf:
             self._topic_names = dict(Topic.objects.values_list("slug", "name"))
         return self._topic_names.get(slug, slug)
 
-    def context(self, edition: Edition, lines: Iterable[Line]) -> dict[str, Any]:
-        """What the templates of a digest with these lines need and is the same for all its readers."""
+    def context(self, edition: Edition, lines: Iterable[Line], *, kind: DigestKind) -> dict[str, Any]:
+        """What the templates of a digest with these lines need and is the same for all its readers of one kind."""
         is_sample = any(line.card.is_sample for line in lines)
-        key = (edition.pk, edition.revision, is_sample)
+        key = (edition.pk, edition.revision, is_sample, kind)
         if key not in self._contexts:
-            self._contexts[key] = _context(edition, is_sample=is_sample)
+            with speaking(kind.language):
+                self._contexts[key] = _context(edition, is_sample=is_sample, kind=kind)
         return self._contexts[key]
 
 
@@ -168,14 +182,17 @@ def _key(editions: Sequence[Edition]) -> tuple[tuple[int, int], ...]:
     return tuple([(edition.pk, edition.revision) for edition in editions])
 
 
-def _context(edition: Edition, *, is_sample: bool) -> dict[str, Any]:
+def _context(edition: Edition, *, is_sample: bool, kind: DigestKind) -> dict[str, Any]:
+    first = kind.since if kind.is_weekly else edition.date
     return {
         "edition": edition,
-        "day": f"{edition.date:%A}, {edition.date.day} {edition.date:%B %Y}",
-        "short_day": f"{edition.date.day} {edition.date:%B}",
+        "day": days_in_words(first, edition.date),
+        "short_day": short_days(first, edition.date),
         "intro_html": to_html(edition.intro),
         "intro_text": to_text(edition.intro),
         "is_sample": is_sample,
+        "is_weekly": kind.is_weekly,
+        "is_first": kind.is_first,
         "edition_url": absolute("site:day", date=f"{edition.date:%Y-%m-%d}"),
     }
 

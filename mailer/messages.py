@@ -17,6 +17,7 @@ from django.core.mail.message import EmailAlternative, sanitize_address
 from django.template import engines
 
 from mailer import wire
+from mailer.languages import language_context, speaking
 from mailer.links import site_context
 from mailer.pieces import Joined, Piece
 from mailer.wrapping import fold_html, wrap_text
@@ -24,9 +25,8 @@ from mailer.wrapping import fold_html, wrap_text
 # Gmail cuts a mail off at 102 KB and the footer with it, so a digest over this budget is refused, not sent.
 HTML_BUDGET = 80 * 1024
 
-_inliner = css_inline.CSSInliner(
-    load_remote_stylesheets=False, keep_style_tags=True, keep_at_rules=True, keep_link_tags=False
-)
+# Only the style sheet that says so stays in the document: what could not stand in an attribute.
+_inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_link_tags=False)
 
 
 class OverBudgetError(ValueError):
@@ -136,12 +136,16 @@ class Message(EmailMultiAlternatives):
         return wire.alternatives(b"".join(head), text, html, eightbit=eightbit, is_stuffed=is_stuffed)
 
 
-def render(mail: str, context: dict[str, Any]) -> Rendered:
-    """Render the three templates of `mail`. Raises OverBudgetError where the HTML would be cut off in the inbox."""
-    full = {**site_context(), **context}
-    subject = " ".join(render_part("text", mail, "subject.txt", full).split())
-    text = wrap_text(render_part("text", mail, "body.txt", full))
-    html = fold_html(inline_styles(render_part("html", mail, "body.html", full)))
+def render(mail: str, context: dict[str, Any], *, language: str = "") -> Rendered:
+    """Render the three templates of `mail` in a language, by default the installation's own.
+
+    Raises OverBudgetError where the HTML would be cut off in the inbox.
+    """
+    with speaking(language):
+        full = {**site_context(), **language_context(), **context}
+        subject = " ".join(render_part("text", mail, "subject.txt", full).split())
+        text = wrap_text(render_part("text", mail, "body.txt", full))
+        html = fold_html(inline_styles(render_part("html", mail, "body.html", full)))
     check_budget(mail, len(html.encode()))
     return Rendered(subject=subject, text=text, html=html)
 
@@ -159,7 +163,9 @@ def inline_styles(html: str) -> str:
 def check_budget(mail: str, size: int) -> None:
     """Raise OverBudgetError where HTML of that many octets would be cut off in the inbox."""
     if size > HTML_BUDGET:
-        raise OverBudgetError(f"The mail {mail} has {size // 1024} KB of HTML, over the budget.")
+        raise OverBudgetError(
+            f"The mail {mail} has {size // 1024} KB of HTML, over the budget of {HTML_BUDGET // 1024} KB."
+        )
 
 
 def compose(

@@ -6,7 +6,7 @@ WIDTH = 72
 # RFC 5322, section 2.1.1: a line has at most 998 octets. Folding starts a little earlier.
 LONGEST_LINE = 998
 _FOLD_AT = 900
-_INDENT = re.compile(r"^(\s*(?:[-*•]|\[?\d+[.\]])?\s*)")
+_INDENT = re.compile(r"^(\s*(?:[-*•]|\[[\d.]+\]|\d+[.\]])?\s*)")
 _BLANK_RUNS = re.compile(r"\n{3,}")
 # A tag with its attributes, whose values stand in double quotes, or a run of text.
 _TAG_OR_TEXT = re.compile(r'<!--.*?-->|<(?:"[^"]*"|[^>"])*>|[^<]+|<')

@@ -42,6 +42,12 @@ class Subscriber(models.Model):
     weekday = models.PositiveSmallIntegerField(default=0, help_text="For weekly: 0 is Monday, 6 is Sunday.")
     hour = models.PositiveSmallIntegerField(default=DEFAULT_HOUR, help_text="0 to 23, in the subscriber's zone.")
     zone = models.CharField(max_length=64, default="UTC")
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        default="",
+        help_text="A code like «de»; nothing means the newsletter's own language.",
+    )
     max_papers = models.PositiveSmallIntegerField(default=DEFAULT_PAPERS)
     wants_replacements = models.BooleanField(
         "new versions", default=False, help_text="Also papers that come back in a new version."
@@ -138,11 +144,13 @@ class Suppression(models.Model):
 class NoticeKind(models.TextChoices):
     CONFIRMATION = "confirmation", "Please confirm"
     ALREADY_SUBSCRIBED = "already_subscribed", "You are already subscribed"
+    GOODBYE = "goodbye", "Goodbye"
     SOURCE_STALLED = "source_stalled", "To the owner: a source has stalled"
     SOURCE_BACK = "source_back", "To the owner: a source is back"
     DAYS_MISSING = "days_missing", "To the owner: days went missing"
     SENDING_PAUSED = "sending_paused", "To the owner: an edition was paused"
     MAIL_BLOCKED = "mail_blocked", "To the owner: our mail is being blocked"
+    DIGEST_TOO_BIG = "digest_too_big", "To the owner: digests are too big to send"
 
 
 # Mails to whoever runs the installation: they have no subscriber.
@@ -153,6 +161,7 @@ OWNER_KINDS = frozenset(
         NoticeKind.DAYS_MISSING,
         NoticeKind.SENDING_PAUSED,
         NoticeKind.MAIL_BLOCKED,
+        NoticeKind.DIGEST_TOO_BIG,
     }
 )
 

@@ -10,6 +10,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db.models import Q
 
+from mailer.links import absolute
 from mailer.messages import compose, render
 from subscriptions import journal
 from subscriptions.batch import Made, Unmade
@@ -71,7 +72,8 @@ class NoticeWork:
             nobody = "No OWNER_EMAIL is set." if notice.kind in OWNER_KINDS else "The subscriber was erased."
             return Unmade(row, OutgoingState.SKIPPED, nobody)
         try:
-            rendered = render(notice.kind, _context(notice))
+            language = notice.subscriber.language if notice.subscriber else ""
+            rendered = render(notice.kind, _context(notice), language=language)
             message = compose(rendered, to=address, public_id=notice.public_id, now=self._now)
         except SoftTimeLimitExceeded:
             raise
@@ -95,6 +97,7 @@ def _context(notice: Notice) -> dict[str, Any]:
         "confirm_url": link(Purpose.CONFIRM, public_id),
         "manage_url": link(Purpose.MANAGE, public_id),
         "unsubscribe_url": link(Purpose.UNSUBSCRIBE, public_id),
+        "subscribe_url": absolute("subscriptions:subscribe"),
     }
 
 
@@ -103,6 +106,10 @@ def _allowed(now: dt.datetime) -> Q:
     unconfirmed = Q(subscriber__state=SubscriberState.PENDING) & may_confirm(now)
     back = Q(subscriber__state=SubscriberState.ACTIVE) & awaits_new_opt_in(now)
     known = Q(subscriber__state__in=[SubscriberState.ACTIVE, SubscriberState.PAUSED]) & not_suppressed()
-    is_confirmation, is_for_owner = Q(kind=NoticeKind.CONFIRMATION), Q(kind__in=OWNER_KINDS)
+    # Whoever came back meanwhile is told no goodbye, and whoever complained hears nothing at all.
+    gone = Q(subscriber__state=SubscriberState.UNSUBSCRIBED) & not_suppressed()
+    is_for_owner = Q(kind__in=OWNER_KINDS)
+    is_confirmation, is_goodbye = Q(kind=NoticeKind.CONFIRMATION), Q(kind=NoticeKind.GOODBYE)
     to_owner = is_for_owner & Q(subscriber__isnull=True)
-    return to_owner | (is_confirmation & (unconfirmed | back)) | (~is_confirmation & ~is_for_owner & known)
+    to_reader = ~is_confirmation & ~is_goodbye & ~is_for_owner & known
+    return to_owner | (is_confirmation & (unconfirmed | back)) | (is_goodbye & gone) | to_reader

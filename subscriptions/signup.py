@@ -28,6 +28,8 @@ from subscriptions.suppression import awaits_new_opt_in, lift_for_new_opt_in
 
 # Raise it whenever the words at the form change: each consent event says which words were read.
 CONSENT_WORDING = "2026-11"
+# How a link in a mail is called in the record of consent.
+BY_MAIL_LINK = "mail link"
 
 # Nobody can have a stranger's mailbox flooded: one confirmation a day, and three in a month until one of them is used.
 # Who never confirms is forgotten.
@@ -89,7 +91,7 @@ def confirm_subscription(*, public_id: str, now: dt.datetime) -> ConfirmResult:
         known = subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
         return ConfirmResult.ALREADY_CONFIRMED if known else ConfirmResult.NO_LONGER_ASKED
     Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.ACTIVE, confirmed_at=now, next_due_at=now)
-    record_consent(subscriber, ConsentKind.CONFIRMED, how="mail link", now=now)
+    record_consent(subscriber, ConsentKind.CONFIRMED, how=BY_MAIL_LINK, now=now)
     lift_for_new_opt_in(address_hash=subscriber.address_hash)
     answers: list[tuple[Any, Any]] = subscriber_confirmed.send(sender=Subscriber, subscriber_id=subscriber.pk, now=now)
     on_their_way = any(count for _, count in answers)
@@ -113,7 +115,11 @@ def unsubscribe(*, public_id: str, how: str, now: dt.datetime) -> UnsubscribeRes
     )
     if not changed:
         return UnsubscribeResult.ALREADY_UNSUBSCRIBED
-    record_consent(Subscriber.objects.get(public_id=public_id), ConsentKind.UNSUBSCRIBED, how=how, now=now)
+    subscriber = Subscriber.objects.get(public_id=public_id)
+    record_consent(subscriber, ConsentKind.UNSUBSCRIBED, how=how, now=now)
+    # Who pressed a button of ours is told that it worked; who used the mail program's asked for no more mail at all.
+    if how == BY_MAIL_LINK:
+        _write_notice(subscriber, NoticeKind.GOODBYE, now=now)
     return UnsubscribeResult.UNSUBSCRIBED
 
 
@@ -129,7 +135,7 @@ def change_preferences(
     """What the subscriber chose on the manage page."""
     Subscriber.objects.filter(pk=subscriber.pk).update(max_papers=max_papers, wants_replacements=wants_replacements)
     set_topics(subscriber, topic_slugs)
-    record_consent(subscriber, ConsentKind.CHANGED, how="mail link", now=now)
+    record_consent(subscriber, ConsentKind.CHANGED, how=BY_MAIL_LINK, now=now)
 
 
 def forget_unconfirmed(*, now: dt.datetime) -> int:

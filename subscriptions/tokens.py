@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.core import signing
+from django.urls import NoReverseMatch
 
 from mailer.links import absolute
 
@@ -78,6 +79,15 @@ class LinkMaker:
         value = f"{public_id}{self._suffix}"
         signature = base64.urlsafe_b64encode(hmac.digest(self._key, value.encode(), "sha256")).rstrip(b"=").decode()
         return f"{self._before}{_VERSION}{value}.{signature}{self._after}"
+
+
+def signal_maker() -> LinkMaker | None:
+    """Makes what «more like this» and «less like this» in mails lead to, where the site has the pages: to the link of
+    purpose `signal` mails add `more/<paper id>/` or `less/<paper id>/`. None where there is no such page."""
+    try:
+        return LinkMaker(Purpose("signal"))
+    except (ValueError, NoReverseMatch):
+        return None
 
 
 def _signer(purpose: Purpose) -> signing.TimestampSigner:

@@ -206,7 +206,11 @@ def _done_confirming(request: HttpRequest, subscriber: Subscriber, result: Confi
 
 def _done_unsubscribing(request: HttpRequest, result: UnsubscribeResult) -> HttpResponse:
     if result is UnsubscribeResult.UNSUBSCRIBED:
-        return _done(request, "You are unsubscribed", "No more mail will come. Thank you for having read with us.")
+        return _done(
+            request,
+            "You are unsubscribed",
+            "No more mail will come, but for one that says so. Thank you for having read with us.",
+        )
     logger.info("an unsubscribe link was used again")
     return _done(request, "You were already unsubscribed", "No mail is sent to you. Nothing more to do.")
 

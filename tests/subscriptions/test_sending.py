@@ -154,9 +154,9 @@ def while_it_is_made(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     """Something happens after the notice was claimed and before it is begun."""
     render = notices.render
 
-    def act_and_render(*args: Any) -> Any:
+    def act_and_render(*args: Any, **more: Any) -> Any:
         act()
-        return render(*args)
+        return render(*args, **more)
 
     monkeypatch.setattr(notices, "render", act_and_render)
 
