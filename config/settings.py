@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 from config import env
+from mailer.dkim import BadKeyError, signer_for
 
 # Lets `ModelAdmin[Paper]` and its like be written, as the type checker wants them.
 django_stubs_ext.monkeypatch()
@@ -217,6 +218,28 @@ if not _at:
         f"DEFAULT_FROM_EMAIL is {DEFAULT_FROM_EMAIL!r}: it must be like Name <papers@example.org>, and a name with"
         " signs like a comma in it stands in double quotes."
     )
+DKIM_DOMAIN = env.text(
+    "DKIM_DOMAIN", MAIL_DOMAIN, "The domain that mail over SMTP is signed for. Default: that of the sender's address."
+)
+# Pairs of a selector and a private key in PEM; none, and the mail server signs, or nobody does.
+DKIM_KEYS: tuple[tuple[str, str], ...] = tuple(
+    (selector, key)
+    for selector, key in (
+        (
+            env.text("DKIM_SELECTOR", "papers", "Under which name the key of DKIM_KEY is published."),
+            env.text("DKIM_KEY", "", "A private RSA or Ed25519 key in PEM: mail over SMTP is signed with it (DKIM)."),
+        ),
+        (
+            env.text("DKIM_SECOND_SELECTOR", "papers2", "The same for a second key."),
+            env.text("DKIM_SECOND_KEY", "", "A second key, of the other kind: each mail gets a signature of both."),
+        ),
+    )
+    if key
+)
+try:
+    signer_for(DKIM_DOMAIN, DKIM_KEYS)
+except BadKeyError as error:
+    raise ImproperlyConfigured(f"DKIM_KEY or DKIM_SECOND_KEY: {error}") from error
 REPLY_TO = env.text("REPLY_TO", "", "Where a reader's reply goes: a person.")
 OWNER_EMAIL = env.text(
     "OWNER_EMAIL",

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import ngettext
@@ -16,7 +17,7 @@ from digests.shelf import ORDER, DigestKind, Shelf
 from mailer.languages import speaking
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from subscriptions.models import Subscriber
-from subscriptions.schedule import Cadence
+from subscriptions.schedule import Cadence, Schedule
 from subscriptions.tokens import Purpose, link
 from subscriptions.words import rhythm_of
 
@@ -104,10 +105,10 @@ def render_plainly(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Ren
             "digest",
             {
                 **shared,
-                "subject": subject_of(titles, shared),
+                "subject": subject_of(titles, shared, recipient.language),
                 "sections": _sections(digest),
-                "papers_for_you": papers_for_you(len(titles)),
-                "preheader": preheader(len(titles), titles),
+                "papers_for_you": papers_for_you(len(titles), recipient.language),
+                "preheader": preheader(len(titles), titles, recipient.language),
                 "why": personal.why,
                 "manage_url": personal.manage_url,
                 "unsubscribe_url": personal.unsubscribe_url,
@@ -139,10 +140,8 @@ def _recipient(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Rec
 
 def personal_parts(recipient: Recipient, shelf: Shelf) -> Personal:
     """What in a digest is this reader's alone, besides the papers."""
-    with speaking(recipient.language):
-        why = _why(recipient, shelf.site_name)
     return Personal(
-        why=why,
+        why=_why(recipient, shelf.site_name),
         manage_url=shelf.links[Purpose.MANAGE](recipient.public_id),
         unsubscribe_url=shelf.links[Purpose.UNSUBSCRIBE](recipient.public_id),
         signal_url=shelf.signal_link(recipient.public_id) if shelf.signal_link else "",
@@ -176,30 +175,32 @@ def _frame_context(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> dic
 
 
 def _why(recipient: Recipient, site_name: str) -> str:
-    """Why this mail comes, in the language spoken now."""
+    """Why this mail comes."""
     names = recipient.topic_names
-    facts = {
-        "site": site_name,
-        "count": recipient.max_papers,
-        "topics": ", ".join(names[:3]),
-        "rhythm": rhythm_of(recipient.schedule),
-    }
-    if not names:
-        words = ngettext(
-            "You asked %(site)s for up to %(count)d paper, %(rhythm)s.",
-            "You asked %(site)s for up to %(count)d papers, %(rhythm)s.",
-            recipient.max_papers,
-        )
-    elif len(names) > 3:
-        words = ngettext(
-            "You asked %(site)s for up to %(count)d paper about %(topics)s and more, %(rhythm)s.",
-            "You asked %(site)s for up to %(count)d papers about %(topics)s and more, %(rhythm)s.",
-            recipient.max_papers,
-        )
-    else:
-        words = ngettext(
-            "You asked %(site)s for up to %(count)d paper about %(topics)s, %(rhythm)s.",
-            "You asked %(site)s for up to %(count)d papers about %(topics)s, %(rhythm)s.",
-            recipient.max_papers,
-        )
+    about = (", ".join(names[:3]), len(names) > 3)
+    return _why_words(recipient.language, site_name, recipient.max_papers, *about, recipient.schedule)
+
+
+@lru_cache(maxsize=4096)
+def _why_words(language: str, site: str, count: int, topics: str, has_more_topics: bool, schedule: Schedule) -> str:
+    with speaking(language):
+        if not topics:
+            words = ngettext(
+                "You asked %(site)s for up to %(count)d paper, %(rhythm)s.",
+                "You asked %(site)s for up to %(count)d papers, %(rhythm)s.",
+                count,
+            )
+        elif has_more_topics:
+            words = ngettext(
+                "You asked %(site)s for up to %(count)d paper about %(topics)s and more, %(rhythm)s.",
+                "You asked %(site)s for up to %(count)d papers about %(topics)s and more, %(rhythm)s.",
+                count,
+            )
+        else:
+            words = ngettext(
+                "You asked %(site)s for up to %(count)d paper about %(topics)s, %(rhythm)s.",
+                "You asked %(site)s for up to %(count)d papers about %(topics)s, %(rhythm)s.",
+                count,
+            )
+        facts = {"site": site, "count": count, "topics": topics, "rhythm": rhythm_of(schedule)}
     return words % facts

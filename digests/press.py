@@ -8,6 +8,7 @@ note, as HTML and as text; the frame around the cards once per edition and revis
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.utils.safestring import mark_safe
@@ -115,10 +116,6 @@ class Press:
 
         Raises OverBudgetError where the HTML would be cut off in the inbox.
         """
-        with speaking(personal.language):
-            return self._join(lines, personal, frame_context)
-
-    def _join(self, lines: Sequence[Line], personal: Personal, frame_context: dict[str, Any]) -> Parts:
         frame = self._frame(frame_context, personal.language)
         signal_url = personal.signal_url
         entries = self._entries.setdefault((personal.language, len(signal_url)), {})
@@ -144,7 +141,7 @@ class Press:
         longest = max([piece.longest for piece in whole_html] + [piece.longest for piece in whole_text])
         at_most = longest if longest <= LONGEST_LINE else None
         parts = Parts(
-            subject=subject_of([line.card.title for line in lines], frame_context),
+            subject=subject_of([line.card.title for line in lines], frame_context, personal.language),
             text=Joined(whole_text, at_most=at_most),
             html=Joined(whole_html, at_most=at_most),
         )
@@ -163,22 +160,24 @@ class Press:
         if frame is None:
             if len(self._frames) > MOST_FRAMES:
                 self._frames.clear()
-            frame = self._frames[key] = _Frame(context)
+            with speaking(language):
+                frame = self._frames[key] = _Frame(context)
         return frame
 
     def _heading(self, section: Section, language: str) -> tuple[Piece, Piece]:
         key = (section, language)
         if key not in self._headings:
-            context = {"heading": HEADINGS[section]}
-            self._headings[key] = (
-                Piece(fold_html(_styled(render_part("html", "digest", "heading.html", context)))),
-                Piece("\n\n" + wrap_text(render_part("text", "digest", "heading.txt", context)).strip("\n")),
-            )
+            with speaking(language):
+                context = {"heading": HEADINGS[section]}
+                html = fold_html(_styled(render_part("html", "digest", "heading.html", context)))
+                text = wrap_text(render_part("text", "digest", "heading.txt", context)).strip("\n")
+            self._headings[key] = (Piece(html), Piece(f"\n\n{text}"))
         return self._headings[key]
 
     def _entry(self, line: Line, personal: Personal, entries: dict[int, tuple[Line, _Entry]]) -> _Entry:
-        card = self._card(line.card, personal, is_pick=line.section is Section.PICKS)
-        reason, mark = in_words(line.reason), _signal_mark(personal)
+        with speaking(personal.language):
+            card = self._card(line.card, personal, is_pick=line.section is Section.PICKS)
+            reason, mark = in_words(line.reason), _signal_mark(personal)
         entry = _Entry(
             html=_with_gaps(fold_html(card.html.replace(_REASON, escape_text(reason))), mark),
             texts={},
@@ -241,8 +240,8 @@ class _Frame:
             "why": escape_text(personal.why),
             "manage": escape_attribute(personal.manage_url),
             "unsubscribe": escape_attribute(personal.unsubscribe_url),
-            "count": papers_for_you(count),
-            "preheader": preheader(count, titles),
+            "count": papers_for_you(count, personal.language),
+            "preheader": preheader(count, titles, personal.language),
         }
         return [self._html_before.fill(values), *cards, self._html_after.fill(values)]
 
@@ -252,35 +251,47 @@ class _Frame:
         return [self._text_before, *cards, _GAP, self._text_after.fill(values)]
 
 
-def subject_of(titles: Sequence[str], context: dict[str, Any]) -> str:
+def subject_of(titles: Sequence[str], context: dict[str, Any], language: str) -> str:
     """The subject: the day or the week, the first paper, and how many more there are."""
-    words = {"when": context["short_day"], "lead": titles[0] if titles else ""}
-    more = len(titles) - 1
-    if context["is_weekly"] and more > 0:
-        text = ngettext(
-            "Your week, %(when)s: %(lead)s and %(count)d more", "Your week, %(when)s: %(lead)s and %(count)d more", more
-        )
-    elif context["is_weekly"]:
-        text = gettext("Your week, %(when)s: %(lead)s")
-    elif more > 0:
-        text = ngettext("%(when)s: %(lead)s and %(count)d more", "%(when)s: %(lead)s and %(count)d more", more)
-    else:
-        text = gettext("%(when)s: %(lead)s")
-    sample = gettext("[Sample]") if context["is_sample"] else ""
-    return " ".join(f"{sample} {text % {**words, 'count': more}}".split())
+    words = _subject_words(language, context["is_weekly"], context["is_sample"], len(titles) - 1)
+    lead = titles[0] if titles else ""
+    return " ".join((words % {"when": context["short_day"], "lead": lead, "count": len(titles) - 1}).split())
 
 
-def papers_for_you(count: int) -> str:
+def papers_for_you(count: int, language: str) -> str:
     """How many, in words."""
-    return ngettext("%(count)d paper for you", "%(count)d papers for you", count) % {"count": count}
+    return _count_words(language, count)[0]
 
 
-def preheader(count: int, titles: Sequence[str]) -> str:
+def preheader(count: int, titles: Sequence[str], language: str) -> str:
     """What an inbox shows beside the subject, which names the first paper: what else is in it."""
-    papers = papers_for_you(count)
-    if len(titles) < 2:
-        return f"{papers}."
-    return gettext("%(papers)s. Also: %(titles)s.") % {"papers": papers, "titles": "; ".join(titles[1:3])}
+    papers, also = _count_words(language, count)
+    return also % {"papers": papers, "titles": "; ".join(titles[1:3])} if len(titles) > 1 else f"{papers}."
+
+
+# What each digest needs of gettext is asked for once: whoever speaks a language must be found out each time.
+@lru_cache(maxsize=512)
+def _count_words(language: str, count: int) -> tuple[str, str]:
+    with speaking(language):
+        papers = ngettext("%(count)d paper for you", "%(count)d papers for you", count) % {"count": count}
+        return papers, gettext("%(papers)s. Also: %(titles)s.")
+
+
+@lru_cache(maxsize=512)
+def _subject_words(language: str, is_weekly: bool, is_sample: bool, more: int) -> str:
+    with speaking(language):
+        sample = gettext("[Sample]") if is_sample else ""
+        if more <= 0:
+            words = gettext("Your week, %(when)s: %(lead)s") if is_weekly else gettext("%(when)s: %(lead)s")
+        elif is_weekly:
+            words = ngettext(
+                "Your week, %(when)s: %(lead)s and %(count)d more",
+                "Your week, %(when)s: %(lead)s and %(count)d more",
+                more,
+            )
+        else:
+            words = ngettext("%(when)s: %(lead)s and %(count)d more", "%(when)s: %(lead)s and %(count)d more", more)
+        return f"{sample} {words}"
 
 
 def _card_pieces(card: Card, *, is_pick: bool, signal_url: str) -> _CardPieces:

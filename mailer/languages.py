@@ -5,7 +5,7 @@ installation's own language.
 """
 
 import datetime as dt
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,9 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import get_language, get_language_info, pgettext
+
+# Holds nothing, so one serves all: most mails are in the language that is spoken already.
+_AS_IT_IS: AbstractContextManager[Any] = nullcontext()
 
 
 def known_language(code: str) -> str:
@@ -22,7 +25,8 @@ def known_language(code: str) -> str:
 
 def speaking(code: str) -> AbstractContextManager[Any]:
     """Within it everything is said in this language, as far as it is known."""
-    return translation.override(code or settings.LANGUAGE_CODE)
+    wanted = code or settings.LANGUAGE_CODE
+    return _AS_IT_IS if wanted == get_language() else translation.override(wanted)
 
 
 def language_context() -> dict[str, str]:

@@ -17,6 +17,7 @@ from django.core.mail.message import EmailAlternative, sanitize_address
 from django.template import engines
 
 from mailer import wire
+from mailer.dkim import signer_for
 from mailer.languages import language_context, speaking
 from mailer.links import site_context
 from mailer.pieces import Joined, Piece
@@ -120,7 +121,7 @@ class Message(EmailMultiAlternatives):
 
     def wire(self, *, eightbit: bool, utf8: bool = False, is_stuffed: bool = False) -> bytes:
         """The whole message as mail servers carry it: `eightbit` where the server takes 8BITMIME, `utf8` where this
-        message goes as SMTPUTF8, `is_stuffed` for SMTP's DATA.
+        message goes as SMTPUTF8, `is_stuffed` for SMTP's DATA. Signed with DKIM where the settings hold a key.
 
         Raises ValueError where a header would hold a line break, or the address needs SMTPUTF8.
         """
@@ -133,7 +134,11 @@ class Message(EmailMultiAlternatives):
         if self._unsubscribe_url:
             head.append(wire.unbroken_header("List-Unsubscribe", f"<{self._unsubscribe_url}>"))
         text, html = self._parts.text, self._parts.html
-        return wire.alternatives(b"".join(head), text, html, eightbit=eightbit, is_stuffed=is_stuffed)
+        signer = signer_for(settings.DKIM_DOMAIN, settings.DKIM_KEYS)
+        if signer is None:
+            return wire.alternatives(b"".join(head), text, html, eightbit=eightbit, is_stuffed=is_stuffed)
+        signed = signer.sign(wire.alternatives(b"".join(head), text, html, eightbit=eightbit, is_stuffed=False))
+        return wire.stuffed(signed) if is_stuffed else signed
 
 
 def render(mail: str, context: dict[str, Any], *, language: str = "") -> Rendered:
