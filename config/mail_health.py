@@ -46,6 +46,9 @@ def _check_settings() -> Iterator[Finding]:
         yield _check_tls()
     else:
         yield _check_webhook_secret()
+    if provider == "mailersend":
+        hint = "Ask MailerSend whether yours does, or take another service."
+        yield Finding(Level.WARNING, "headers", "MailerSend refuses digests on any plan but Enterprise.", hint)
     if settings.POSTAL_ADDRESS:
         yield Finding(Level.OK, "postal address", "The footer of each mail has a postal address.")
     else:

@@ -247,6 +247,12 @@ OWNER_EMAIL = env.text(
     "Who runs this: told when a source has stalled and the like. Default: REPLY_TO, else the sender's address.",
 )
 POSTAL_ADDRESS = env.text("POSTAL_ADDRESS", "", "The postal address in the footer of every digest.")
+LIST_STREAM = env.text(
+    "LIST_STREAM",
+    "",
+    "The stream of the mail service that digests go in, apart from confirmations: Postmark's message stream"
+    " (broadcast), or SES's configuration set.",
+)
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET", "", "user:password that a mail provider's webhooks must show.")
 ANYMAIL: dict[str, Any] = {**env.prefixed("ANYMAIL_"), "REQUESTS_TIMEOUT": 30}
 if WEBHOOK_SECRET:

@@ -21,6 +21,7 @@ from mailer.dkim import signer_for
 from mailer.languages import language_context, speaking
 from mailer.links import site_context
 from mailer.pieces import Joined, Piece
+from mailer.services import Service, service_of
 from mailer.wrapping import fold_html, wrap_text
 
 # Gmail cuts a mail off at 102 KB and the footer with it, so a digest over this budget is refused, not sent.
@@ -98,6 +99,8 @@ class Message(EmailMultiAlternatives):
             self.extra_headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         # Some providers show metadata to the recipient: nothing but the opaque id goes there.
         self.metadata = {"outgoing_id": public_id}
+        # What goes to the mail service's API and to no one else.
+        self.esp_extra: dict[str, str] = {}
 
     @property
     def body(self) -> str:
@@ -188,7 +191,20 @@ def compose(
         now, label, settings.SITE_NAME, settings.MAIL_DOMAIN, settings.DEFAULT_FROM_EMAIL, settings.REPLY_TO
     )
     unsubscribe_url = list_headers.unsubscribe_url if list_headers else ""
-    return Message(rendered, to=to, public_id=public_id, head=head, unsubscribe_url=unsubscribe_url)
+    message = Message(rendered, to=to, public_id=public_id, head=head, unsubscribe_url=unsubscribe_url)
+    _fit(message, service_of(settings.EMAIL_PROVIDER), is_list_mail=list_headers is not None)
+    return message
+
+
+def _fit(message: Message, service: Service, *, is_list_mail: bool) -> None:
+    """Leave out what this mail service refuses, and name the stream that list mail goes in."""
+    for name in service.dropped_headers:
+        message.extra_headers.pop(name, None)
+    if not service.has_metadata:
+        # Anymail refuses even an empty one.
+        del message.metadata
+    if is_list_mail and service.stream_field and settings.LIST_STREAM:
+        message.esp_extra = {service.stream_field: settings.LIST_STREAM}
 
 
 @lru_cache(maxsize=8)
@@ -205,7 +221,8 @@ def _letterhead(
             # The name as a phrase, quoted or encoded where it must be; the id itself stays readable (RFC 2919).
             "List-Id": formataddr((site_name, f"{label}.{mail_domain}")),
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "Feedback-ID": f"{label}:digest:dailypapers",
+            # Campaign, kind, channel and a sender that never changes: nothing of the reader.
+            "Feedback-ID": f"{label}:digest:mail:dailypapers",
         }
     lines = [wire.header("From", sanitize_address(from_email, "utf-8"))]
     if reply_to:

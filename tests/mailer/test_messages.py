@@ -105,7 +105,7 @@ def test_the_feedback_id_ends_in_a_constant_sender_and_names_nobody():
     rendered = Rendered(subject="Other", text="Other", html="Other")
     other = compose(rendered, to="alan@example.org", public_id="f" * 32, now=NOW, list_headers=HEADERS).message()
     assert first == other["Feedback-ID"]
-    assert re.fullmatch(r"[^:]+:[^:]+:[^:]{5,15}", first)
+    assert re.fullmatch(r"[^:]+:[^:]+:[^:]+:[^:]{5,15}", first)
 
 
 def test_one_sender_one_date_and_a_message_id_that_is_ours_and_stable():
