@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 PIP := $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos bench check requirements clean
+.PHONY: help setup run demo test mailcheck pictures messages chaos bench check requirements clean
 
 help: ## List what there is
 	@echo "Daily Papers. make ..."
@@ -33,6 +33,16 @@ demo: $(LOCAL) ## One loop without servers, from feed to mail: make demo [FEED=p
 
 test: $(DEV) ## Run every test; FAST=1 only those that need no worker, browser or PostgreSQL
 	@$(VENV)/bin/python -m tests.suite $(if $(filter-out 0,$(FAST)),--fast)
+
+mailcheck: $(DEV) ## Hold every mail before real spam filters, a mail store and Node's checkers; installs them with apt and npm
+	-@$(VENV)/bin/python -m tests.mails.tools --install
+	@$(CLEAN_ENV) OFFLINE=1 REQUIRE_RUN=mailtools $(VENV)/bin/python -m pytest -p tests.not_run -n 2 --dist loadfile tests/mails
+
+pictures: $(DEV) ## Take the pictures of mails in docs/pictures anew
+	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.mails.pictures
+
+messages: $(DEV) ## Bring the translations in locale/ up to date with the words of the program, and compile them
+	@$(VENV)/bin/python -m tests.translations
 
 chaos: $(DEV) ## Kill workers, queue and database while 10,000 digests are sent, then compare the books: CHAOS_N=10000
 	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.chaos $(if $(CHAOS_N),--digests $(CHAOS_N)) $(if $(ONLY),--only "$(ONLY)")

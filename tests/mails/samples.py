@@ -107,7 +107,7 @@ def recipient(**values: Any) -> Recipient:
     return Recipient(**{**defaults, **values})
 
 
-def digest_message(*, count: int = 8, has_summaries: bool = False, **reader: Any) -> Message:
+def digest_message(*, count: int = 8, has_summaries: bool = False, now: dt.datetime = NOW, **reader: Any) -> Message:
     """One reader's digest of `count` papers, as it would be handed over."""
     lines = sample_lines(count)
     if has_summaries:
@@ -115,10 +115,9 @@ def digest_message(*, count: int = 8, has_summaries: bool = False, **reader: Any
             line._replace(card=replace(line.card, summary="Says the gist of it, and nothing more.")) for line in lines
         )
     edition = Edition(pk=1, date=DAY, title="What do benchmarks measure?", intro=INTRO)
-    whom, shelf = recipient(**reader), Shelf(now=NOW)
-    since = DAY - dt.timedelta(days=6)
-    digest = Digest(edition, lines, NOW, frozenset(), since)
-    return compose_digest(join_digest(digest, whom, shelf=shelf), whom, public_id="f" * 32, now=NOW)
+    whom, shelf = recipient(**reader), Shelf(now=now)
+    digest = Digest(edition, lines, now, frozenset(), DAY - dt.timedelta(days=6))
+    return compose_digest(join_digest(digest, whom, shelf=shelf), whom, public_id="f" * 32, now=now)
 
 
 def notice(kind: str, *, language: str = "") -> Rendered:
@@ -140,31 +139,37 @@ def notice(kind: str, *, language: str = "") -> Rendered:
     return render(kind, context, language=language)
 
 
-def notice_message(kind: str, *, language: str = "") -> Message:
+def notice_message(kind: str, *, language: str = "", now: dt.datetime = NOW) -> Message:
     """The same as a message."""
-    return compose(notice(kind, language=language), to="ada@reader.example.net", public_id="e" * 32, now=NOW)
+    return compose(notice(kind, language=language), to="ada@reader.example.net", public_id="e" * 32, now=now)
 
 
-def all_mails() -> dict[str, Message]:
-    """Every mail there is, by name."""
-    mails = {kind.value: notice_message(kind) for kind in NoticeKind}
-    return mails | {
-        "digest": digest_message(),
-        "digest_20": digest_message(count=20),
-        "digest_first": digest_message(count=3, last_date=None),
-        "digest_weekly": digest_message(count=10, is_weekly=True),
-        "digest_de": digest_message(language="de"),
-        "digest_rtl": digest_message(language="ar"),
-        "digest_summaries": digest_message(has_summaries=True),
-        "confirmation_de": notice_message(NoticeKind.CONFIRMATION, language="de"),
-    }
+_DIGESTS: dict[str, dict[str, Any]] = {
+    "digest": {},
+    "digest_20": {"count": 20},
+    "digest_first": {"count": 3, "last_date": None},
+    "digest_weekly": {"count": 10, "is_weekly": True},
+    "digest_de": {"language": "de"},
+    "digest_rtl": {"language": "ar"},
+    "digest_summaries": {"has_summaries": True},
+}
+NOTICES = [*(kind.value for kind in NoticeKind), "confirmation_de"]
+NAMES = [*_DIGESTS, *NOTICES]
+
+
+def make_mail(name: str, *, now: dt.datetime = NOW) -> Message:
+    """The mail of this name, one of NAMES."""
+    if name in _DIGESTS:
+        return digest_message(**_DIGESTS[name], now=now)
+    return notice_message(name.removesuffix("_de"), language="de" if name.endswith("_de") else "", now=now)
 
 
 def main(folder: Path) -> None:
     """Write all mails there."""
     folder.mkdir(parents=True, exist_ok=True)
     settings.POSTAL_ADDRESS = settings.POSTAL_ADDRESS or "1 Example Street, 12345 Example Town"
-    for name, message in all_mails().items():
+    for name in NAMES:
+        message = make_mail(name)
         (folder / f"{name}.html").write_text(str(message.alternatives[0].content))
         (folder / f"{name}.txt").write_text(message.body)
         (folder / f"{name}.eml").write_bytes(message.wire(eightbit=True))
