@@ -15,7 +15,7 @@ from mailer.wrapping import LONGEST_LINE
 _NICE_LINE = 78
 # Nothing in a mail can contain it: it is made anew in each process.
 _BOUNDARY = f"={secrets.token_hex(16)}="
-_MULTIPART = (f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\nMIME-Version: 1.0\r\n').encode()
+_MULTIPART = (f'Content-Type: multipart/alternative;\r\n boundary="{_BOUNDARY}"\r\nMIME-Version: 1.0\r\n').encode()
 _NEXT, _END = f"--{_BOUNDARY}\r\n".encode(), f"--{_BOUNDARY}--\r\n".encode()
 _PLAIN_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^_`a-z{|}~]{1,64}@[A-Za-z0-9.\-]{1,253}")
 

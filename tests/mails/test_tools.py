@@ -36,7 +36,6 @@ ZONE = {
 # not know. The facts are caniemail's; where it says something new, these tests fail.
 ENHANCEMENTS = {
     "@media": "there the mail stays light, or the program darkens it by itself",
-    "color-scheme CSS property": "the same",
     "color-scheme meta tag": "the same",
     "<style> element": "the same; all else stands in attributes",
     "display:none": "the preheader is read as the first line, and is made to look like one",
