@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -14,6 +15,11 @@ from subscriptions.schedule import Cadence, Schedule
 DEFAULT_PAPERS = 10
 MAX_PAPERS = 20
 DEFAULT_HOUR = 8
+
+
+def language_choices() -> list[tuple[str, str]]:
+    """The languages mails are written in. Called when needed: a language more needs no migration."""
+    return [("", "The newsletter's own"), *settings.LANGUAGES]
 
 
 class SubscriberState(models.TextChoices):

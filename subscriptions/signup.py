@@ -53,7 +53,7 @@ class UnsubscribeResult(Enum):
 
 @transaction.atomic
 def request_subscription(
-    *, address: str, topic_slugs: Sequence[str], zone: str, how: str, now: dt.datetime
+    *, address: str, topic_slugs: Sequence[str], zone: str, how: str, now: dt.datetime, language: str = ""
 ) -> int | None:
     """Somebody asked, at one of our doors, to subscribe this (normalised) address.
 
@@ -62,7 +62,7 @@ def request_subscription(
     id of the notice to send, or None where no mail may go now. The caller shows the same page in every case.
     """
     subscriber, created = Subscriber.objects.select_for_update().get_or_create(
-        email=address, defaults={"address_hash": hash_address(address), "zone": zone}
+        email=address, defaults={"address_hash": hash_address(address), "zone": zone, "language": language}
     )
     is_reader = subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
     if is_reader and not awaits_yes(subscriber, now=now):
@@ -73,7 +73,9 @@ def request_subscription(
         return None
     if subscriber.state != SubscriberState.ACTIVE:
         if not created:
-            Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.PENDING, zone=zone)
+            Subscriber.objects.filter(pk=subscriber.pk).update(
+                state=SubscriberState.PENDING, zone=zone, language=language
+            )
         set_topics(subscriber, topic_slugs)
     record_consent(subscriber, ConsentKind.REQUESTED, how=how, now=now)
     return notice_id

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language_from_request
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -79,6 +80,8 @@ def subscribe(request: HttpRequest) -> HttpResponse:
                 zone=form.cleaned_data["zone"] or settings.EDITION_TIME_ZONE,
                 how="form",
                 now=timezone.now(),
+                # What the browser asks for, as far as mails can be written in it.
+                language=get_language_from_request(request),
             )
             if notice_id:
                 # The row is there; if the bell is not heard, the sweeper finds it within a minute.

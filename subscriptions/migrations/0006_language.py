@@ -11,10 +11,7 @@ class Migration(migrations.Migration):
             model_name="subscriber",
             name="language",
             field=models.CharField(
-                blank=True,
-                default="",
-                help_text="A code like «de»; nothing means the newsletter's own language.",
-                max_length=10,
+                blank=True, choices=subscriptions.models.language_choices, default="", max_length=10
             ),
         ),
         migrations.AlterField(

@@ -20,7 +20,8 @@ from digests.models import Delivery, Edition, EditionState
 from digests.planning import plan_due
 from digests.readers import Recipient
 from subscriptions import journal, patience
-from subscriptions.models import Subscriber, SubscriberState, SuppressionReason
+from subscriptions.models import Notice, Subscriber, SubscriberState, SuppressionReason
+from subscriptions.notices import send_notices
 from subscriptions.outgoing import OutgoingState, due_ids, sweep
 from subscriptions.signup import confirm_subscription, unsubscribe
 from subscriptions.suppression import suppress
@@ -357,6 +358,21 @@ def test_a_digest_over_the_budget_fails_and_is_not_sent(edition: Edition, smtp: 
     assert smtp.mails == []
     assert books_of(edition) == {"failed": 1}
     assert "over the budget" in Delivery.objects.get().reason
+
+
+def test_the_owner_is_told_once_of_digests_that_are_too_big(edition: Edition, smtp: SmtpServer, settings: Settings):
+    settings.OWNER_EMAIL = "owner@example.org"
+    Edition.objects.update(intro="Very long words. " * 6000)
+    assert send(edition, readers=3) == SendReport(other=3)
+    notice = Notice.objects.get()
+    assert notice.kind == "digest_too_big"
+    assert send_notices([notice.pk], now=NOW) == 1
+    (mail,) = smtp.mails
+    assert mail.recipients == ["owner@example.org"]
+    text = " ".join(mail.message.get_body(("plain",)).get_content().split())  # type: ignore[union-attr]
+    assert "too big" in mail.message["Subject"]
+    assert "over the budget of 80 KB" in text
+    assert f"/admin/digests/edition/{edition.pk}/change/" in text
 
 
 def test_a_digest_that_cannot_be_made_fails_alone(edition: Edition, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch):

@@ -20,7 +20,16 @@ from digests.shelf import Shelf
 from mailer.messages import HTML_BUDGET, OverBudgetError
 from papers.models import Topic
 from subscriptions.models import Subscriber
-from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber, make_topic
+from tests.factories import (
+    NOW,
+    TODAY,
+    make_delivery,
+    make_edition,
+    make_paper,
+    make_source,
+    make_subscriber,
+    make_topic,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +128,46 @@ def test_the_sample_and_an_intro(settings: Settings):
 def test_a_long_name_of_the_newsletter_breaks_lines_in_the_same_places(settings: Settings):
     settings.SITE_NAME = "Das Große & Ganze " * 40
     assert_same(*both(make_subscriber(), make_edition([make_paper()]))[:2])
+
+
+KINDS: list[dict[str, Any]] = [
+    {"language": "de"},
+    {"language": "ar"},
+    {"cadence": "weekly"},
+    {"cadence": "weekly", "language": "de"},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("has_signals", [False, True])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_every_kind_of_digest_in_every_language(kind: dict[str, Any], *, has_signals: bool, is_first: bool):
+    make_topic("nlp", name="Language & Co")
+    papers = [make_paper(topics=["nlp"], upvotes=number, title=words) for number, words in enumerate(HOSTILE)]
+    authors = [f"Author {number}" for number in range(9)]
+    edition = make_edition(papers, picks=[make_paper(authors=authors)], intro="Hello.")
+    EditionPaper.objects.filter(choice="pick").update(note="Read *this*.")
+    reader = make_subscriber(topics=["nlp"], max_papers=12, **kind)
+    if not is_first:
+        earlier = make_edition([], date=TODAY - dt.timedelta(days=3))
+        make_edition([make_paper(title="Of a day between")], date=TODAY - dt.timedelta(days=1))
+        make_delivery(edition=earlier, subscriber=reader, state="accepted", due_at=NOW - dt.timedelta(days=3))
+    shelf = Shelf(now=NOW)
+    if has_signals:
+        shelf.signal_link = lambda public_id: f"https://papers.example.org/signal/1{public_id}.1xW.{'y' * 43}/"
+    joined, plain, _ = both(reader, edition, shelf)
+    assert_same(joined, plain)
+    assert (joined.html.count("/signal/1"), joined.text.count("/signal/1")) == ((24, 24) if has_signals else (0, 0))
+
+
+def test_readers_of_different_kinds_share_a_press_and_get_each_their_own():
+    make_topic("nlp", name="Language")
+    edition = make_edition([make_paper(topics=["nlp"]), make_paper()], picks=[make_paper()])
+    shelf = Shelf(now=NOW)
+    for kind in [{}, *KINDS, {}, *reversed(KINDS)]:
+        joined, plain, _ = both(make_subscriber(topics=["nlp"], **kind), edition, shelf)
+        assert_same(joined, plain)
+        assert ("Abmelden" in joined.text) == (kind.get("language") == "de")
 
 
 def test_over_the_budget_is_refused():

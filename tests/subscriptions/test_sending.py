@@ -96,6 +96,8 @@ def test_one_drop_leaves_one_unknown_and_the_others_go_on(smtp: SmtpServer):
         (NoticeKind.CONFIRMATION, SubscriberState.UNSUBSCRIBED),
         (NoticeKind.ALREADY_SUBSCRIBED, SubscriberState.PENDING),
         (NoticeKind.ALREADY_SUBSCRIBED, SubscriberState.UNSUBSCRIBED),
+        (NoticeKind.GOODBYE, SubscriberState.ACTIVE),
+        (NoticeKind.GOODBYE, SubscriberState.PENDING),
     ],
 )
 def test_a_notice_that_is_no_longer_true_is_not_sent(smtp: SmtpServer, kind: NoticeKind, state: str):
@@ -103,6 +105,16 @@ def test_a_notice_that_is_no_longer_true_is_not_sent(smtp: SmtpServer, kind: Not
     assert send_notices(due_ids(Notice, limit=9), now=NOW) == 0
     assert states() == [("skipped", "No longer wanted, or the address is suppressed.")]
     assert smtp.mails == []
+
+
+def test_a_goodbye_goes_to_who_has_left_in_their_language_and_says_how_to_come_back(smtp: SmtpServer):
+    reader = make_subscriber(state=SubscriberState.UNSUBSCRIBED, next_due_at=None, language="de")
+    assert send_notices([write(reader, NoticeKind.GOODBYE).pk], now=NOW) == 1
+    (mail,) = smtp.mails
+    assert mail.message["Subject"] == "Auf Wiedersehen von Daily Papers"
+    assert "/subscribe/" in mail.source.decode()
+    assert "/manage/" not in mail.source.decode()
+    assert not [name for name in mail.message if name.lower().startswith("list-")]
 
 
 def test_a_notice_to_somebody_who_was_erased_is_skipped(smtp: SmtpServer):

@@ -302,3 +302,29 @@ def test_a_sign_up_that_no_mail_can_ask_about_changes_nothing():
     assert ask(topics=("robotics",), zone="Asia/Tokyo", now=NOW + dt.timedelta(hours=1)) is None
     assert everything() == before
     assert Subscriber.objects.get().state == SubscriberState.UNSUBSCRIBED
+
+
+# --- language and goodbye ---------------------------------------------------------------------------------------------
+
+
+def test_the_language_asked_for_at_the_form_is_kept_and_a_strangers_request_does_not_change_it():
+    request_subscription(address=ADDRESS, topic_slugs=(), zone="UTC", how="form", now=NOW, language="de")
+    reader = Subscriber.objects.get()
+    assert reader.language == "de"
+    Subscriber.objects.update(state=SubscriberState.ACTIVE)
+    request_subscription(address=ADDRESS, topic_slugs=(), zone="UTC", how="form", now=NOW, language="en")
+    reader.refresh_from_db()
+    assert reader.language == "de"
+
+
+def test_who_presses_our_button_gets_one_goodbye():
+    reader = make_subscriber()
+    for _ in range(2):
+        unsubscribe(public_id=reader.public_id, how="mail link", now=NOW)
+    assert list(Notice.objects.values_list("kind", "state")) == [("goodbye", "queued")]
+
+
+@pytest.mark.parametrize("how", ["one-click header", "owner", "mail service"])
+def test_who_leaves_by_another_way_gets_no_mail_at_all(how: str):
+    unsubscribe(public_id=make_subscriber().public_id, how=how, now=NOW)
+    assert not Notice.objects.exists()
