@@ -48,12 +48,7 @@ class Subscriber(models.Model):
     weekday = models.PositiveSmallIntegerField(default=0, help_text="For weekly: 0 is Monday, 6 is Sunday.")
     hour = models.PositiveSmallIntegerField(default=DEFAULT_HOUR, help_text="0 to 23, in the subscriber's zone.")
     zone = models.CharField(max_length=64, default="UTC")
-    language = models.CharField(
-        max_length=10,
-        blank=True,
-        default="",
-        help_text="A code like «de»; nothing means the newsletter's own language.",
-    )
+    language = models.CharField(max_length=10, blank=True, default="", choices=language_choices)
     max_papers = models.PositiveSmallIntegerField(default=DEFAULT_PAPERS)
     wants_replacements = models.BooleanField(
         "new versions", default=False, help_text="Also papers that come back in a new version."

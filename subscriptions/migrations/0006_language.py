@@ -1,5 +1,7 @@
 from django.db import migrations, models
 
+import subscriptions.models
+
 
 class Migration(migrations.Migration):
     dependencies = [
