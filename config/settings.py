@@ -157,6 +157,14 @@ FETCH_ALLOW = frozenset(
 )
 FETCH_USER_AGENT = f"DailyPapers/0.1 (+{SITE_URL})"
 
+# --- one line on each paper by a machine: off unless an address and a model are given -----------------
+SUMMARY_URL = env.text(
+    "SUMMARY_URL", "", "Who writes one line on each paper: an API like OpenAI's, such as http://127.0.0.1:11434/v1."
+)
+SUMMARY_MODEL = env.text("SUMMARY_MODEL", "", "Which model there; without it no line is written.")
+SUMMARY_KEY = env.text("SUMMARY_KEY", "", "The key for it, where it wants one.")
+SUMMARY_DAILY_LIMIT = env.number("SUMMARY_DAILY_LIMIT", 100, "About how many papers it may be asked on a day (UTC).")
+
 # --- editions -------------------------------------------------------------------------------------
 EDITION_CUTOFF = env.clock_time("EDITION_CUTOFF", "07:00", "When a draft edition publishes itself.")
 EDITION_TIME_ZONE = env.text("EDITION_TIME_ZONE", "UTC", "The time zone of the cut-off and of an edition's day.")

@@ -79,7 +79,7 @@ def cards_for(paper_ids: Iterable[int], *, entries: Mapping[int, EditionPaper] |
     ids = list(paper_ids)
     entries = entries or {}
     samples = sample_ids(ids)
-    papers = Paper.objects.filter(id__in=ids).prefetch_related("topics")
+    papers = Paper.objects.filter(id__in=ids).select_related("one_liner").prefetch_related("topics")
     return {paper.pk: make_card(paper, entry=entries.get(paper.pk), is_sample=paper.pk in samples) for paper in papers}
 
 
@@ -95,7 +95,7 @@ def sample_sightings() -> QuerySet[Announcement]:
 
 
 def make_card(paper: Paper, *, entry: EditionPaper | None = None, is_sample: bool = False) -> Card:
-    """One paper as a card. Topics must be prefetched where many are made."""
+    """One paper as a card. Topics must be prefetched, and the machine's line selected, where many are made."""
     authors, more_authors = split_authors(paper.authors)
     return Card(
         paper_id=paper.pk,
@@ -116,7 +116,13 @@ def make_card(paper: Paper, *, entry: EditionPaper | None = None, is_sample: boo
         note_text=to_text(entry.note) if entry else "",
         is_sample=is_sample,
         is_withdrawn=paper.withdrawn_at is not None,
+        summary=_summary(paper),
     )
+
+
+def _summary(paper: Paper) -> str:
+    line = getattr(paper, "one_liner", None)
+    return line.text if line and not line.is_removed else ""
 
 
 def _arxiv_pdf(key: str) -> str:

@@ -202,7 +202,7 @@ def _read_entries(editions: Sequence[Edition]) -> list[EditionPaper]:
     return list(
         EditionPaper.objects.filter(edition__in=editions)
         .sendable()
-        .select_related("paper", "edition")
+        .select_related("paper__one_liner", "edition")
         .prefetch_related("paper__topics")
         .order_by("-edition__date", "position", "id")
     )

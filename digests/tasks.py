@@ -14,6 +14,7 @@ from digests.editions import publish_due_editions
 from digests.models import Delivery
 from digests.planning import plan_due
 from digests.pruning import prune_deliveries
+from digests.summaries import write_summaries as write
 from subscriptions.outgoing import due_ids, sweep
 
 # A task costs about a millisecond, and each opens connections of its own: it is to have some work.
@@ -34,6 +35,13 @@ def send_deliveries(ids: list[int]) -> None:
 def prune() -> None:
     """Once a night: archive the deliveries that are too old to be kept one by one."""
     prune_deliveries(now=timezone.now())
+
+
+# One request and no more, so that a machine that does not answer keeps a worker for seconds.
+@shared_task(soft_time_limit=60, time_limit=90)
+def write_summaries() -> None:
+    """Every few minutes: ask for lines on papers of the editions to come, where the owner wants them."""
+    write(now=timezone.now())
 
 
 @shared_task

@@ -276,6 +276,35 @@ class Paper(models.Model):
         return self.title
 
 
+class OneLiner(models.Model):
+    """One line on a paper in a machine's words, or that it was asked for one. It is never shown without saying so."""
+
+    paper = models.OneToOneField(Paper, on_delete=models.CASCADE, related_name="one_liner")
+    text = models.CharField(max_length=200, blank=True)
+    model = models.CharField(max_length=100, blank=True, help_text="Which machine.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    asked_at = models.DateTimeField()
+    written_at = models.DateTimeField(null=True, blank=True)
+    is_removed = models.BooleanField("taken out", default=False, help_text="By a curator: it is not asked for again.")
+
+    class Meta:
+        verbose_name = "line by a machine"
+        verbose_name_plural = "lines by a machine"
+
+    def __str__(self) -> str:
+        return self.text or f"nothing yet on {self.paper_id}"
+
+
+class OneLinerDay(models.Model):
+    """How many papers a machine was asked about on a day (UTC)."""
+
+    date = models.DateField(unique=True)
+    asked = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.date}: {self.asked}"
+
+
 class Announcement(models.Model):
     """A paper seen in a source on an announcement day: every sighting is kept."""
 

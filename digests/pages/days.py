@@ -70,13 +70,13 @@ def _edition_page(request: HttpRequest, edition: Edition) -> HttpResponse:
     others = entries.exclude(choice=Choice.PICK).order_by(
         Coalesce("paper__upvotes", 0).desc(), "-paper__announced_date", "-paper_id"
     )
-    page = Paginator(others.select_related("paper").prefetch_related("paper__topics"), PER_PAGE).get_page(
+    page = Paginator(others.select_related("paper__one_liner").prefetch_related("paper__topics"), PER_PAGE).get_page(
         request.GET.get("page")
     )
     picks = (
         entries.filter(choice=Choice.PICK)
         .order_by("position", "id")
-        .select_related("paper")
+        .select_related("paper__one_liner")
         .prefetch_related("paper__topics")
         if page.number == 1
         else []

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from papers.admin.sources import URL_FIELDS
 from papers.desk import save_changed
-from papers.models import Paper
+from papers.models import OneLiner, Paper
 
 
 @admin.register(Paper)
@@ -42,3 +42,30 @@ class PaperAdmin(admin.ModelAdmin[Paper]):
         save_changed(obj, form)
         if form.changed_data:
             Paper.objects.filter(pk=obj.pk).update(revision=F("revision") + 1)
+
+
+@admin.register(OneLiner)
+class OneLinerAdmin(admin.ModelAdmin[OneLiner]):
+    """What a machine wrote about papers. A curator can take a line out, and put no words in its mouth."""
+
+    list_display = ["text", "paper", "model", "attempts", "written_at", "is_removed"]
+    list_filter = ["is_removed", "model"]
+    list_select_related = ["paper"]
+    fields = ["paper", "text", "model", "attempts", "asked_at", "written_at", "is_removed"]
+    readonly_fields = ["paper", "text", "model", "attempts", "asked_at", "written_at", "is_removed"]
+    actions = ["take_out", "put_back"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Deleted, it would be asked for again.
+        return False
+
+    @admin.action(description="Take these lines out", permissions=["change"])
+    def take_out(self, request: HttpRequest, queryset: QuerySet[OneLiner]) -> None:
+        self.message_user(request, f"{queryset.update(is_removed=True)} taken out.")
+
+    @admin.action(description="Put these lines back", permissions=["change"])
+    def put_back(self, request: HttpRequest, queryset: QuerySet[OneLiner]) -> None:
+        self.message_user(request, f"{queryset.update(is_removed=False)} put back.")
