@@ -24,7 +24,9 @@ from digests.books import read_books
 from digests.delivering import send_again
 from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
 from digests.previews import Preview, preview
+from mailer.messages import OverBudgetError
 from mailer.outbox import with_links_outside
+from mailer.spam_score import is_available, spam_score
 from papers.desk import save_changed
 from subscriptions.admin import ReadOnlyAdmin
 from subscriptions.models import Subscriber
@@ -89,6 +91,10 @@ class PreviewForm(forms.Form):
     """Whose digest to look at."""
 
     email = forms.CharField(label="As this subscriber", widget=forms.EmailInput)
+    edition = forms.ModelChoiceField(
+        Edition.objects.exclude(state=EditionState.CANCELLED), required=False, empty_label="this one", label="Edition"
+    )
+    spam = forms.BooleanField(required=False, label="Ask the spam filter")
 
 
 @admin.register(Edition)
@@ -206,13 +212,15 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
         """What a given subscriber would get: as HTML, text and source, with its size and the reason of each paper."""
         edition = self._edition_to_preview(request, pk)
         form = PreviewForm(request.GET or None)
-        subscriber = shown = None
+        subscriber = shown = score = None
         if form.is_valid():
+            edition = form.cleaned_data["edition"] or edition
             subscriber = Subscriber.objects.filter(email__iexact=form.cleaned_data["email"].strip()).first()
             if subscriber is None:
                 form.add_error("email", "Nobody subscribed with this address.")
             else:
-                shown = preview(subscriber, edition, now=timezone.now())
+                shown = self._try_preview(form, subscriber, edition)
+                score = spam_score(shown.octets) if shown and form.cleaned_data["spam"] else None
         context = {
             **self.admin_site.each_context(request),
             "title": f"Preview of {edition}",
@@ -220,6 +228,8 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
             "form": form,
             "subscriber": subscriber,
             "shown": shown,
+            "score": score,
+            "has_spam_filter": is_available(),
             "opts": self.opts,
         }
         return TemplateResponse(request, "admin/digests/edition/preview.html", context)
@@ -252,6 +262,13 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
         if subscriber is None:
             raise Http404
         return preview(subscriber, edition, now=timezone.now())
+
+    def _try_preview(self, form: PreviewForm, subscriber: Subscriber, edition: Edition) -> Preview | None:
+        try:
+            return preview(subscriber, edition, now=timezone.now())
+        except OverBudgetError as error:
+            form.add_error(None, f"{error} It would not be sent: shorten the introduction, a note or a title.")
+            return None
 
     def _tell(self, request: HttpRequest, done: int, what: str) -> None:
         level = messages.SUCCESS if done else messages.WARNING

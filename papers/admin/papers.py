@@ -50,6 +50,7 @@ class OneLinerAdmin(admin.ModelAdmin[OneLiner]):
 
     list_display = ["text", "paper", "model", "attempts", "written_at", "is_removed"]
     list_filter = ["is_removed", "model"]
+    search_fields = ["text", "paper__title"]
     list_select_related = ["paper"]
     fields = ["paper", "text", "model", "attempts", "asked_at", "written_at", "is_removed"]
     readonly_fields = ["paper", "text", "model", "attempts", "asked_at", "written_at", "is_removed"]

@@ -18,7 +18,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
-from papers.models import DailySignal, Fetch, Paper, Source, SourceState, Topic
+from mailer.spam_score import is_available
+from papers.models import DailySignal, Fetch, OneLiner, Paper, Source, SourceState, Topic
 from papers.tasks import rematch_topic
 from subscriptions.addresses import hash_address
 from subscriptions.models import (
@@ -96,6 +97,7 @@ def one_of_each() -> None:
     make_delivery(edition=edition, subscriber=None)
     Fetch.objects.create(source=source, fetched_at=NOW, status="stored", problems=[{"item": "1", "reason": "No."}])
     DailySignal.objects.create(paper=paper, source=source, date=NOW.date(), upvotes=1)
+    OneLiner.objects.create(paper=paper, text="It reads clocks better than before.", model="small", asked_at=NOW)
     Notice.objects.create(kind="confirmation", subscriber=reader, address_hash=reader.address_hash)
     Suppression.objects.create(address_hash="0" * 64, reason=SuppressionReason.MANUAL, at=NOW)
     MailEvent.objects.create(provider="postmark", event_id="1", kind="delivered")
@@ -308,6 +310,35 @@ def test_a_preview_shows_what_this_subscriber_would_get_and_writes_nothing(curat
     assert "script-src" not in document["Content-Security-Policy"]
     assert document["X-Frame-Options"] == "SAMEORIGIN"
     assert not Delivery.objects.exists()
+
+
+def test_a_preview_shows_size_and_headers_of_any_day(curator: Client):
+    edition = make_edition([make_paper(title="On whales")])
+    other = make_edition([make_paper(title="On clocks")], date=TODAY - dt.timedelta(days=1))
+    make_subscriber(email="ada@example.org")
+    path = reverse("admin:digests_edition_preview", args=[edition.pk])
+    page = words(curator.get(path, {"email": "ada@example.org", "edition": other.pk}))
+    assert "On clocks" in page
+    assert "On whales" not in page
+    assert "KB of HTML, of at most 80" in page
+    assert "List-Unsubscribe-Post List-Unsubscribe=One-Click" in page
+
+
+def test_a_preview_that_would_be_too_big_says_so(curator: Client):
+    edition = make_edition([make_paper()], intro="Very long words. " * 6000)
+    make_subscriber(email="ada@example.org")
+    path = reverse("admin:digests_edition_preview", args=[edition.pk])
+    assert "over the budget of 80 KB. It would not be sent" in words(curator.get(path, {"email": "ada@example.org"}))
+
+
+@pytest.mark.mailtools
+@pytest.mark.skipif(not is_available(), reason="SpamAssassin is not installed: make mailcheck")
+def test_a_preview_can_ask_the_spam_filter(curator: Client):
+    edition = make_edition([make_paper()])
+    make_subscriber(email="ada@example.org")
+    path = reverse("admin:digests_edition_preview", args=[edition.pk])
+    assert "of 5 points" in words(curator.get(path, {"email": "ada@example.org", "spam": "on"}))
+    assert "of 5 points" not in words(curator.get(path, {"email": "ada@example.org"}))
 
 
 def test_a_preview_of_nobody_or_of_no_edition_is_not_found(curator: Client):

@@ -21,6 +21,7 @@ from pytest_django import Settings
 from config.bootstrap import first_loop
 from digests.models import Delivery, Edition, EditionPaper, EditionState, SkippedDay
 from mailer.outbox import list_mails
+from mailer.spam_score import is_available
 from papers.feeds import KINDS
 from papers.fetching import FetchPolicy
 from papers.models import Paper, Source, SourceState, Topic
@@ -226,12 +227,41 @@ def test_a_preview_is_text_html_or_the_message_and_nothing_is_sent(monday: None,
     assert message["To"] == "ada@example.org"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     found = run_json(*words, "--date", str(TODAY), "--format", "text")
-    assert set(found) == {"date", "subject", "format", "bytes", "papers", "body"}
+    known = {"date", "subject", "format", "bytes", "html_kilobytes", "spam", "headers", "papers", "body"}
+    assert set(found) == known
     assert found["papers"] == [
         {"id": Paper.objects.get().key, "title": "On whales & men", "reason": "In your topic Language"}
     ]
     assert not Delivery.objects.exists()
     assert list_mails(directory=own_mailbox) == []
+
+
+def test_the_facts_of_a_preview_are_its_size_its_headers_and_its_reasons(monday: None):
+    make_edition([make_paper(title="On whales", topics=["language"])])
+    make_subscriber(email="ada@example.org", topics=["language"])
+    said = run("preview_digest", "ada@example.org", "--facts")
+    assert "KB of at most 80" in said
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in said
+    assert "On whales [In your topic Language]" in said
+    assert "Spam: not asked" in said
+
+
+@pytest.mark.mailtools
+@pytest.mark.skipif(not is_available(), reason="SpamAssassin is not installed: make mailcheck")
+def test_a_preview_says_what_the_spam_filter_says(monday: None):
+    make_edition([make_paper()])
+    make_subscriber(email="ada@example.org")
+    found = run_json("preview_digest", "ada@example.org", "--spam")["spam"]
+    assert found["limit"] == 5
+    assert found["points"] < 5
+    assert "of 5 points" in run("preview_digest", "ada@example.org", "--spam", "--facts")
+
+
+def test_without_a_spam_filter_the_preview_says_so(monday: None, monkeypatch: pytest.MonkeyPatch):
+    make_edition([make_paper()])
+    make_subscriber(email="ada@example.org")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert run_json("preview_digest", "ada@example.org", "--spam")["spam"] is None
 
 
 @pytest.mark.parametrize(

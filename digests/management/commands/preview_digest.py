@@ -2,7 +2,7 @@
 
 import datetime as dt
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from digests.management.commands.publish_edition import iso_date
 from digests.models import Edition
-from digests.previews import preview
+from digests.previews import Preview, preview
 from mailer.messages import OverBudgetError
+from mailer.spam_score import SpamScore, spam_score
 from papers.management.answering import AnsweringCommand
 from subscriptions.addresses import InvalidAddressError, normalise_address
 from subscriptions.models import Subscriber
@@ -22,7 +23,8 @@ class Command(AnsweringCommand):
 
     help = (
         "Print the digest that a subscriber would get from an edition, as HTML, text or the whole message. "
-        "Nothing is sent and nothing is written down; --json adds the papers and reasons. "
+        "Nothing is sent and nothing is written down. --facts prints size, headers and the papers with their reasons "
+        "instead, --spam adds what SpamAssassin says where it is installed; --json has all of it. "
         "Exit code 2: no such subscriber or edition."
     )
 
@@ -30,6 +32,8 @@ class Command(AnsweringCommand):
         parser.add_argument("email", help="The subscriber's address.")
         parser.add_argument("--date", help="The edition's day, like 2026-11-23. Default: the newest.")
         parser.add_argument("--format", choices=["html", "text", "eml"], default="text", help="Default: text.")
+        parser.add_argument("--facts", action="store_true", help="Print what is known about the mail instead of it.")
+        parser.add_argument("--spam", action="store_true", help="Ask SpamAssassin on this machine; takes a second.")
         super().add_arguments(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
@@ -40,16 +44,39 @@ class Command(AnsweringCommand):
         except OverBudgetError as error:
             raise CommandError(str(error)) from error
         body = {"html": shown.rendered.html, "text": shown.rendered.text, "eml": shown.source}[options["format"]]
-        self.say(options, body)
+        score = spam_score(shown.octets) if options["spam"] else None
+        self.say(options, "\n".join(_facts(shown, score=score)) if options["facts"] else body)
+        if options["spam"] and not options["facts"]:
+            self.stderr.write(_in_words(score))
         lines = shown.digest.lines
         self.answer = {
             "date": str(edition.date),
             "subject": shown.rendered.subject,
             "format": options["format"],
             "bytes": len(body.encode()),
+            "html_kilobytes": shown.html_kilobytes,
+            "spam": {"points": score.points, "limit": score.limit, "rules": score.rules} if score else None,
+            "headers": shown.headers,
             "papers": [{"id": line.card.key, "title": line.card.title, "reason": line.reason} for line in lines],
             "body": body,
         }
+
+
+def _facts(shown: Preview, *, score: SpamScore | None) -> Iterator[str]:
+    yield f"Subject: {shown.rendered.subject}"
+    yield f"HTML: {shown.html_kilobytes} KB of at most {shown.budget_kilobytes}"
+    yield f"The whole mail: {shown.whole_kilobytes} KB"
+    yield f"Spam: {_in_words(score)}"
+    yield "\nHeaders"
+    yield from (f"  {name}: {value}" for name, value in shown.headers)
+    yield "\nPapers"
+    yield from (f"  {line.card.title} [{line.reason}]" for line in shown.digest.lines)
+
+
+def _in_words(score: SpamScore | None) -> str:
+    if score is None:
+        return "not asked, or SpamAssassin is not installed here"
+    return "\n  ".join([str(score), *score.rules])
 
 
 def _subscriber(text: str) -> Subscriber:
