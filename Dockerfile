@@ -18,6 +18,7 @@ COPY digests digests
 COPY mailer mailer
 COPY limits limits
 COPY templates templates
+COPY locale locale
 COPY static static
 # Static files need no secret, but settings ask for some: these are made up, used here alone, and not kept.
 RUN DATABASE_URL=sqlite:////tmp/none SECRET_KEY=x LINK_KEY=x ADDRESS_KEY=x SITE_URL=https://build.invalid EMAIL_PROVIDER=smtp \
