@@ -342,7 +342,7 @@ def test_a_hole_left_while_the_machine_was_off_is_told_though_the_source_is_fres
     assert (source.state, source.missing_dates) == (SourceState.FRESH, ["2026-05-05"])
     assert tell_about_sources(now=NOW) == 1
     assert tell_about_sources(now=NOW) == 0
-    assert Notice.objects.get().details["days"] == "Tuesday, 05 May"
+    assert Notice.objects.get().details["days"] == "Tuesday, 5 May"
 
 
 def test_missing_days_are_asked_for_at_once_and_again_only_hours_later(source: Source):
