@@ -117,15 +117,15 @@ def tab_to(page: Page, selector: str, *, key: str = "Tab") -> None:
     pytest.fail(f"the keyboard never reaches {selector}")
 
 
-def open_mail(page: Page, subject: str) -> None:
-    """Wait for the mail in the mailbox and open it with the keyboard."""
+def open_mail(page: Page, subject: str, *, to: str = ADDRESS) -> None:
+    """Wait for the mail to this address in the mailbox and open it with the keyboard."""
     until = time.monotonic() + 30
     page.goto("/outbox/")
-    while not page.get_by_role("link", name=re.compile(subject)).count():
+    while not page.get_by_role("link", name=re.compile(subject)).filter(has_text=to).count():
         assert time.monotonic() < until, page.inner_text("main")
         time.sleep(0.2)
         page.reload()
-    tab_to(page, f"main a:has-text({subject!r})")
+    tab_to(page, f"main a:has-text({subject!r}):has-text({to!r})")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/outbox/[^/]+/$"))
 
@@ -188,7 +188,7 @@ def test_the_button_of_the_html_mail_leads_out_of_the_mailbox(browser: Browser, 
         page.fill("input[name=email]", "bob@example.org")
         page.get_by_role("button", name="Send me papers").click()
         expect(page.locator("h1")).to_have_text("Look into your inbox")
-        open_mail(page, "onfirm")
+        open_mail(page, "onfirm", to="bob@example.org")
         with page.context.expect_page() as opened:
             page.frame_locator("iframe").locator("a[href*='/confirm/']").first.click()
         expect(opened.value.locator("h1")).to_have_text("Nearly there")
