@@ -231,6 +231,17 @@ if WEBHOOK_SECRET:
 if PRODUCTION and EMAIL_PROVIDER not in _OWN_BACKENDS and not ANYMAIL.get("WEBHOOK_SECRET"):
     raise ImproperlyConfigured("WEBHOOK_SECRET must be set: without it anybody could post bounces and complaints.")
 
+# --- readers --------------------------------------------------------------------------------------
+ASK_AGAIN_AFTER_DAYS = max(
+    0,
+    env.number(
+        "ASK_AGAIN_AFTER_DAYS",
+        0,
+        "After how many days without any sign of life a reader is asked whether they still want this; who does not "
+        "answer within 30 days is paused. 0 asks nobody; 365 is once a year.",
+    ),
+)
+
 # --- the web --------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -3,11 +3,14 @@
 from celery import shared_task
 from django.utils import timezone
 
+from subscriptions.asking_again import ask_again as ask
 from subscriptions.events import apply_events
 from subscriptions.heartbeat import beat
 from subscriptions.models import Notice
+from subscriptions.moving import forget_old_changes
 from subscriptions.notices import send_notices as send
 from subscriptions.outgoing import due_ids, sweep
+from subscriptions.pausing import end_pauses
 from subscriptions.signup import forget_unconfirmed
 
 BATCH = 50
@@ -27,10 +30,20 @@ def show_life() -> None:
 
 @shared_task
 def tick() -> None:
-    """Once a minute: end leases that ran out, ring for notices the queue forgot, apply what mail services said, and
-    forget who never confirmed."""
+    """Once a minute: end leases that ran out, ring for notices the queue forgot, apply what mail services said, wake
+    those whose pause is over, and forget who never confirmed."""
     sweep(Notice)
     if ids := due_ids(Notice, limit=BATCH):
         send_notices.delay(ids)
     apply_events(now=timezone.now())
+    end_pauses(now=timezone.now())
     forget_unconfirmed(now=timezone.now())
+    forget_old_changes(now=timezone.now())
+
+
+@shared_task
+def ask_again() -> None:
+    """Once a day: the yearly question to readers who gave no sign, where the owner wants it asked."""
+    report = ask(now=timezone.now())
+    if report.notice_ids:
+        send_notices.delay(list(report.notice_ids))

@@ -17,6 +17,7 @@ from subscriptions.models import (
     SuppressionReason,
 )
 from subscriptions.outgoing import OutgoingState
+from subscriptions.preferences import Preferences
 from subscriptions.signup import (
     ConfirmResult,
     UnsubscribeResult,
@@ -35,7 +36,9 @@ DAY = dt.timedelta(days=1)
 
 
 def ask(*, topics: tuple[str, ...] = (), zone: str = "UTC", now: dt.datetime = NOW) -> int | None:
-    return request_subscription(address=ADDRESS, topic_slugs=topics, zone=zone, how="form", now=now)
+    return request_subscription(
+        address=ADDRESS, preferences=Preferences(topics=tuple(topics), zone=zone), how="form", now=now
+    )
 
 
 def consents() -> list[tuple[str, str]]:
@@ -178,7 +181,7 @@ def test_a_new_double_opt_in_lifts_what_the_person_or_the_mailbox_said_and_nothi
 def test_changed_preferences_replace_the_old_ones_and_are_recorded():
     reader = make_subscriber(topics=["language", "vision"])
     kept = reader.subscriptions.get(topic__slug="vision").pk
-    change_preferences(subscriber=reader, topic_slugs=["vision", "agents"], max_papers=5, now=NOW)
+    change_preferences(subscriber=reader, preferences=Preferences(topics=("vision", "agents"), max_papers=5), now=NOW)
     reader.refresh_from_db()
     assert reader.max_papers == 5
     assert set(reader.topics.values_list("slug", flat=True)) == {"vision", "agents"}

@@ -125,7 +125,7 @@ def test_a_zone_nobody_knows_becomes_the_sites_own(client: Client, settings: Set
 
 def test_no_box_is_ticked_before_the_reader_ticks_it(client: Client):
     page = client.get(SUBSCRIBE).content.decode()
-    assert page.count('type="checkbox"') == 15
+    assert page.count('type="checkbox"') == 17
     assert "checked" not in page
 
 
