@@ -41,6 +41,9 @@ def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.POSTAL_ADDRESS:
         hint = "Set POSTAL_ADDRESS: the law of many countries asks for it in every newsletter."
         found.append(Error("Digests have no postal address in them.", hint=hint, id="dailypapers.E011"))
+    if not settings.REPLY_TO:
+        hint = "Set REPLY_TO: readers answer newsletters, and a person should read it."
+        found.append(Caution("Replies reach nobody in particular.", hint=hint, id="dailypapers.W011"))
     if not settings.HTTPS:
         found.append(Caution("SITE_URL is not https.", hint="Links in mails should be.", id="dailypapers.W010"))
     return found

@@ -74,7 +74,7 @@ class PreferenceFields(forms.Form):
         item="a name",
         label="Authors to follow",
         widget=_LINES,
-        help_text="One a line, as the name stands on papers. Whatever they publish comes to you.",
+        help_text="One a line, as the name stands on papers. What comes in from them goes to you, whatever the topic.",
     )
     mute_words = WordsField(
         item="a word or phrase",

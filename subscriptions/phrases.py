@@ -55,15 +55,15 @@ def phrases_of(interest: str) -> list[str]:
     «diffusion models». As they were typed, in their order, without repetitions."""
     found: dict[str, str] = {}
     for part in _BETWEEN_PHRASES.split(unicodedata.normalize("NFC", interest)):
-        run: list[str] = []
-        for word in [*_WORD.findall(part), ""]:
-            if word and _says_something(word, is_first=not run):
+        run: list[re.Match[str]] = []
+        for word in [*_WORD.finditer(part), None]:
+            if word and _says_something(word[0], is_first=not run):
                 run.append(word)
                 continue
-            phrase = " ".join(run)
+            phrase = part[run[0].start() : run[-1].end()] if run else ""
             # A single letter says too little, but for those that are names: C, R.
             if len(phrase) > 1 or phrase.isupper():
-                found.setdefault(as_line(phrase), phrase)
+                found.setdefault(as_line(phrase), " ".join(phrase.split()))
             run = []
     return list(found.values())[:MOST_PHRASES]
 
