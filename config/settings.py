@@ -231,6 +231,45 @@ if WEBHOOK_SECRET:
 if PRODUCTION and EMAIL_PROVIDER not in _OWN_BACKENDS and not ANYMAIL.get("WEBHOOK_SECRET"):
     raise ImproperlyConfigured("WEBHOOK_SECRET must be set: without it anybody could post bounces and complaints.")
 
+# --- sign-ups ------------------------------------------------------------------------------------
+TRUSTED_PROXIES = env.networks(
+    "TRUSTED_PROXIES",
+    "Addresses or networks of your own reverse proxies; only what they say in X-Forwarded-For is believed.",
+)
+SIGNUPS_PER_NETWORK = max(
+    1,
+    env.number(
+        "SIGNUPS_PER_NETWORK", 30, "How many sign-ups an hour one address of the internet may ask for (IPv6: one /64)."
+    ),
+)
+SIGNUPS_CALM = max(
+    1,
+    env.number(
+        "SIGNUPS_CALM", 30, "How many sign-ups a minute are ordinary; above that browsers have to prove some work."
+    ),
+)
+CONFIRMATIONS_PER_HOUR = max(
+    1, env.number("CONFIRMATIONS_PER_HOUR", 2400, "How many confirmations leave in an hour at most; others wait.")
+)
+UNPROVEN_CONFIRMATIONS_PER_HOUR = max(
+    1,
+    env.number(
+        "UNPROVEN_CONFIRMATIONS_PER_HOUR",
+        360,
+        "The same for sign-ups that look hasty, or came without proof of work while it was asked for.",
+    ),
+)
+REFUSED_DOMAINS = frozenset(
+    name.lower() for name in env.items("REFUSED_DOMAINS", "More mail domains that nobody may subscribe with.")
+)
+ACCEPTED_DOMAINS = frozenset(
+    name.lower()
+    for name in env.items("ACCEPTED_DOMAINS", "Mail domains to accept although they are known as disposable.")
+)
+SIGNUP_ANSWER_MS = env.number(
+    "SIGNUP_ANSWER_MS", 250, "No sign-up is answered sooner, so that the time tells nobody who is subscribed."
+)
+
 # --- the web --------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -8,6 +8,7 @@ from papers.models import Topic
 from subscriptions.addresses import InvalidAddressError, normalise_address
 from subscriptions.models import MAX_PAPERS
 from subscriptions.schedule import is_zone
+from subscriptions.stamps import new_stamp
 
 CATEGORY_GROUP = "Fields"
 QUERY_GROUP = "Themes"
@@ -65,6 +66,9 @@ class SubscribeForm(TopicChoices, forms.Form):
     )
     topics = TopicsField(label="Topics")
     zone = ZoneField(required=False, widget=forms.HiddenInput)
+    # When the form was shown, and the browser's proof of work where one was asked for: see `subscriptions.guard`.
+    stamp = forms.CharField(required=False, max_length=200, initial=new_stamp, widget=forms.HiddenInput)
+    altcha = forms.CharField(required=False, max_length=4000, widget=forms.HiddenInput)
     # People never see this field; programs that fill in everything do.
     website = forms.CharField(
         required=False,

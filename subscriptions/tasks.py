@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from subscriptions.events import apply_events
+from subscriptions.guard import forget_visitors
 from subscriptions.heartbeat import beat
 from subscriptions.models import Notice
 from subscriptions.notices import send_notices as send
@@ -28,9 +29,10 @@ def show_life() -> None:
 @shared_task
 def tick() -> None:
     """Once a minute: end leases that ran out, ring for notices the queue forgot, apply what mail services said, and
-    forget who never confirmed."""
+    forget who never confirmed and who knocked long ago."""
     sweep(Notice)
     if ids := due_ids(Notice, limit=BATCH):
         send_notices.delay(ids)
     apply_events(now=timezone.now())
     forget_unconfirmed(now=timezone.now())
+    forget_visitors()

@@ -3,19 +3,23 @@
 import logging
 from collections.abc import Callable
 from functools import wraps
+from math import ceil
 
 from django.conf import settings
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from subscriptions.addresses import mask_address
+from subscriptions.doors import knock
 from subscriptions.forms import PreferencesForm, SubscribeForm
+from subscriptions.guard import Admission, Admitted, TooMany, TooOften, Trapped, Unwelcome, asks_for_proof
 from subscriptions.models import Subscriber, SubscriberState
+from subscriptions.proof import new_challenge
 from subscriptions.signup import (
     ConfirmResult,
     UnsubscribeResult,
@@ -25,7 +29,6 @@ from subscriptions.signup import (
     request_subscription,
     unsubscribe,
 )
-from subscriptions.tasks import send_notices
 from subscriptions.tokens import BadLinkError, ExpiredLinkError, Purpose, link, read_token
 from subscriptions.words import rhythm
 
@@ -69,27 +72,56 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         logger.info("a sign-up was refused: %s", ", ".join(f"{name} is not valid" for name in form.errors))
         return _logged(render(request, "subscriptions/subscribe.html", {"form": form}, status=422))
-    if form.is_trap_sprung:
-        logger.info("a sign-up filled in the field that people do not see; nothing was kept")
-    else:
-        with transaction.atomic():
-            notice_id = request_subscription(
-                address=form.cleaned_data["email"],
-                topic_slugs=[topic.slug for topic in form.cleaned_data["topics"]],
-                zone=form.cleaned_data["zone"] or settings.EDITION_TIME_ZONE,
-                how="form",
-                now=timezone.now(),
-            )
-            if notice_id:
-                # The row is there; if the bell is not heard, the sweeper finds it within a minute.
-                transaction.on_commit(lambda: send_notices.delay([notice_id]), robust=True)
-    return redirect("subscriptions:check_inbox")
+    chosen = form.cleaned_data
+    admission = knock(
+        request,
+        address=chosen["email"],
+        stamp=chosen["stamp"],
+        proof=chosen["altcha"],
+        is_trap_sprung=form.is_trap_sprung,
+        ask=lambda: request_subscription(
+            address=chosen["email"],
+            topic_slugs=[topic.slug for topic in chosen["topics"]],
+            zone=chosen["zone"] or settings.EDITION_TIME_ZONE,
+            how="form",
+            now=timezone.now(),
+        ),
+    )
+    return _answer(request, form, admission)
+
+
+def _answer(request: HttpRequest, form: SubscribeForm, admission: Admission) -> HttpResponse:
+    match admission:
+        case Admitted(wait=wait):
+            page, minutes = reverse("subscriptions:check_inbox"), ceil(wait.total_seconds() / 60)
+            return redirect(f"{page}?minutes={minutes}" if wait else page)
+        case Trapped():
+            return redirect("subscriptions:check_inbox")
+        case Unwelcome(reason=reason):
+            form.add_error("email", reason)
+            return _logged(render(request, "subscriptions/subscribe.html", {"form": form}, status=422))
+        case TooOften(seconds=seconds) | TooMany(seconds=seconds):
+            status = 429 if isinstance(admission, TooOften) else 503
+            context = {"minutes": max(1, ceil(seconds / 60)), "is_network": status == 429}
+            response = render(request, "subscriptions/busy.html", context, status=status)
+            response["Retry-After"] = str(max(1, ceil(seconds)))
+            return _logged(response)
 
 
 @require_safe
 def check_inbox(request: HttpRequest) -> HttpResponse:
-    """What to do next."""
-    return render(request, "subscriptions/check_inbox.html")
+    """What to do next; `minutes` says that the mail waits for its turn, and for how long at most."""
+    minutes = request.GET.get("minutes", "")
+    minutes_to_wait = int(minutes) if minutes.isdecimal() and len(minutes) <= 4 else 0
+    context = {"minutes": minutes_to_wait, "hours": ceil(minutes_to_wait / 60)}
+    return render(request, "subscriptions/check_inbox.html", context)
+
+
+@never_cache
+@require_safe
+def challenge(request: HttpRequest) -> JsonResponse:
+    """What the form's script asks before it sends: a proof of work to do, or `null` while sign-ups are calm."""
+    return JsonResponse({"challenge": new_challenge(now=timezone.now()) if asks_for_proof() else None})
 
 
 @never_cache
