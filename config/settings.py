@@ -5,6 +5,7 @@ Production is where `DATABASE_URL` is set: there the secrets, the site's address
 Each variable is described in `docs/settings.md`.
 """
 
+import re
 from email.headerregistry import Address
 from email.utils import parseaddr
 from importlib.util import find_spec
@@ -222,6 +223,20 @@ OWNER_EMAIL = env.text(
     "OWNER_EMAIL",
     REPLY_TO or parseaddr(DEFAULT_FROM_EMAIL)[1],
     "Who runs this: told when a source has stalled and the like. Default: REPLY_TO, else the sender's address.",
+)
+BOUNCE_ADDRESS = env.text(
+    "BOUNCE_ADDRESS",
+    "",
+    "Where bounces of EMAIL_PROVIDER=smtp go: bounce@example.org becomes bounce+<id>@example.org, one for each mail.",
+)
+if BOUNCE_ADDRESS and not re.fullmatch(r"[\w.\-]{1,30}@[\w.\-]+\.\w+", BOUNCE_ADDRESS, flags=re.ASCII):
+    raise ImproperlyConfigured(
+        f"BOUNCE_ADDRESS must be a bare address like bounce@example.org, not {BOUNCE_ADDRESS!r}."
+    )
+BOUNCE_MAILBOX = env.text(
+    "BOUNCE_MAILBOX",
+    "",
+    "Where they are read from: imaps://user:password@mail.example.org/INBOX, or a folder: maildir:/var/mail/bounce.",
 )
 POSTAL_ADDRESS = env.text("POSTAL_ADDRESS", "", "The postal address in the footer of every digest.")
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET", "", "user:password that a mail provider's webhooks must show.")

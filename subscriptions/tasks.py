@@ -1,8 +1,14 @@
 """Doorways for the worker: each takes ids or nothing, calls one function, and is safe to run twice."""
 
+import logging
+
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
+from limits.buckets import hold, release
+from subscriptions.bounce_mailbox import MailboxError, open_mailbox
+from subscriptions.bounce_reading import read_mailbox
 from subscriptions.events import apply_events
 from subscriptions.guard import forget_visitors
 from subscriptions.heartbeat import beat
@@ -11,7 +17,12 @@ from subscriptions.notices import send_notices as send
 from subscriptions.outgoing import due_ids, sweep
 from subscriptions.signup import forget_unconfirmed
 
+logger = logging.getLogger(__name__)
+
 BATCH = 50
+BOUNCE_MAILBOX_TURN = "bounce-mailbox"
+READING_SECONDS = 290
+LETTERS = 2000
 
 
 @shared_task
@@ -24,6 +35,23 @@ def send_notices(ids: list[int]) -> None:
 def show_life() -> None:
     """Write down that a task was done on this host: `manage.py check_worker` asks for it."""
     beat()
+
+
+@shared_task
+def read_bounces() -> None:
+    """Take in what came back to the bounce address; one worker at a time, and at most so many letters a time."""
+    token = hold(BOUNCE_MAILBOX_TURN, seconds=READING_SECONDS) if settings.BOUNCE_MAILBOX else ""
+    if not token:
+        return
+    try:
+        with open_mailbox(settings.BOUNCE_MAILBOX) as mailbox:
+            counts = read_mailbox(mailbox, mailbox.names()[:LETTERS])
+        logger.info("read the bounce mailbox: %s", dict(counts))
+    except MailboxError as error:
+        # It is asked again in five minutes.
+        logger.warning("%s", error)
+    finally:
+        release(BOUNCE_MAILBOX_TURN, token=token)
 
 
 @shared_task
