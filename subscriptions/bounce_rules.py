@@ -50,6 +50,17 @@ def judge(event: AnymailTrackingEvent, *, provider: str) -> Verdict | None:
     return judge_answer(str(event.mta_response or "")) or said if said is Verdict.HARD else said
 
 
+def kind_of(event: AnymailTrackingEvent) -> str:
+    """What kind of event it is: Anymail's word, but for two that it reads otherwise than their providers mean them."""
+    if is_spam_note(event):
+        return str(EventType.BOUNCED)
+    raw = event.esp_event
+    # Brevo's page on transactional webhooks has both spellings; Anymail 15 knows the shorter one.
+    if event.event_type == EventType.UNKNOWN and isinstance(raw, Mapping) and raw.get("event") == "unsubscribed":
+        return str(EventType.UNSUBSCRIBED)
+    return str(event.event_type)
+
+
 def is_spam_note(event: AnymailTrackingEvent) -> bool:
     """Postmark's SpamNotification: a filter turned the mail away. Anymail calls it a complaint; nobody complained."""
     return isinstance(event.esp_event, Mapping) and event.esp_event.get("Type") == "SpamNotification"

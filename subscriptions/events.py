@@ -13,7 +13,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.urls import reverse
 
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
-from subscriptions.bounce_rules import Verdict, is_spam_note, judge
+from subscriptions.bounce_rules import Verdict, judge, kind_of
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.owner import tell_owner
@@ -41,7 +41,8 @@ _PATIENCE = dt.timedelta(hours=1)
 
 def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
     """Keep what a webhook said. True where it is new: the same event posted twice is one event."""
-    if event.event_type not in _STATE_FOR and event.event_type != EventType.UNSUBSCRIBED:
+    kind = kind_of(event)
+    if kind not in _STATE_FOR and kind != EventType.UNSUBSCRIBED:
         return False
     address_hash = _hash_of(event.recipient)
     verdict = judge(event, provider=provider)
@@ -50,7 +51,7 @@ def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
         provider=provider.lower()[:40],
         event_id=_event_id(event, provider=provider),
         defaults={
-            "kind": EventType.BOUNCED if is_spam_note(event) else event.event_type,
+            "kind": kind,
             "outgoing_id": outgoing_id,
             "provider_message_id": str(event.message_id or "")[:255],
             "address_hash": address_hash,

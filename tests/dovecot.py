@@ -1,4 +1,4 @@
-"""A real Dovecot on the loopback address, for tests: one user, one mailbox, one process of its own, gone with the block.
+"""A real Dovecot on the loopback address, for tests: one user, one mailbox, a process of its own, gone with the block.
 
 with run_dovecot() as imap:
     imap.deliver(b"...")

@@ -1,4 +1,4 @@
-"""The bounce mailbox, from a letter to the books: over IMAP with a real Dovecot, from a Maildir, from standard input."""
+"""The bounce mailbox, from a letter to the books: IMAP with a real Dovecot, a Maildir, and standard input."""
 
 import datetime as dt
 import io
@@ -50,7 +50,7 @@ def state_after(mail: Delivery | Notice, *sources: bytes) -> str:
     return mail.state
 
 
-# --- what a letter does ---------------------------------------------------------------------------------------------
+# --- what a letter does -----------------------------------------------------------------------------------------------
 
 
 def test_a_failure_for_good_ends_the_mail_to_the_reader_it_was_for_whatever_address_the_letter_names(sent: Delivery):
@@ -148,7 +148,7 @@ def test_a_dry_run_looks_and_keeps_nothing(sent: Delivery):
     assert not MailEvent.objects.exists()
 
 
-# --- where letters come from -----------------------------------------------------------------------------------------
+# --- where letters come from ------------------------------------------------------------------------------------------
 
 
 def read_bounces(*args: str) -> dict[str, int]:
@@ -249,7 +249,7 @@ def test_without_a_mailbox_the_worker_does_nothing_and_with_a_bad_one_it_lives_o
     tasks.read_bounces()
 
 
-# --- what the owner is told --------------------------------------------------------------------------------------------
+# --- what the owner is told -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
