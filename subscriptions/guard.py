@@ -14,7 +14,7 @@ What protects a single mailbox stands in `signup`: one confirmation a day, three
 import datetime as dt
 import hashlib
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -113,10 +113,13 @@ def hold_back(notice_id: int, *, until: dt.datetime) -> None:
     Notice.objects.filter(pk=notice_id).update(not_before=until)
 
 
-def suppressed_among(address_hashes: Collection[str]) -> Mapping[str, str]:
-    """Those of these addresses that must not be mailed, each with the reason in words."""
-    rows = Suppression.objects.filter(address_hash__in=address_hashes)
-    return {row.address_hash: row.get_reason_display() for row in rows}
+def screen(addresses: Mapping[str, str]) -> Mapping[str, str]:
+    """Those of these (normalised) addresses, given with their hashes, whom no owner's word can subscribe: each with the
+    reason in words. Suppressed is suppressed, however long ago."""
+    rows = Suppression.objects.filter(address_hash__in=addresses.values())
+    reasons = {row.address_hash: f"Suppressed: {row.get_reason_display().lower()}." for row in rows}
+    found = {address: reasons[hashed] for address, hashed in addresses.items() if hashed in reasons}
+    return {**{address: DISPOSABLE for address in addresses if is_disposable(address)}, **found}
 
 
 def forget_visitors() -> int:

@@ -29,7 +29,7 @@ from subscriptions.guard import (
     admit,
     asks_for_proof,
     forget_visitors,
-    suppressed_among,
+    screen,
 )
 from subscriptions.models import Notice, Subscriber, Suppression, SuppressionReason
 from subscriptions.outgoing import due_ids
@@ -223,10 +223,14 @@ def test_the_guard_asks_nothing_about_the_address():
     assert all("limits_bucket" in query["sql"] or "SAVEPOINT" in query["sql"] for query in queries)
 
 
-def test_suppressed_addresses_are_found_with_their_reason():
+def test_those_whom_nobody_can_subscribe_are_found_with_their_reason():
     known = hash_address(ADDRESS)
     Suppression.objects.create(address_hash=known, reason=SuppressionReason.COMPLAINT, at=timezone.now())
-    assert suppressed_among([known, hash_address("b@example.org")]) == {known: "Marked our mail as spam"}
+    asked = {address: hash_address(address) for address in (ADDRESS, "b@example.org", "c@mailinator.com")}
+    found = screen(asked)
+    assert found[ADDRESS] == "Suppressed: marked our mail as spam."
+    assert "last for a day" in found["c@mailinator.com"]
+    assert len(found) == 2
 
 
 # --- at the form ------------------------------------------------------------------------------------------------------
