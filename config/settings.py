@@ -5,6 +5,7 @@ Production is where `DATABASE_URL` is set: there the secrets, the site's address
 Each variable is described in `docs/settings.md`.
 """
 
+import re
 from email.headerregistry import Address
 from email.utils import parseaddr
 from importlib.util import find_spec
@@ -223,6 +224,20 @@ OWNER_EMAIL = env.text(
     REPLY_TO or parseaddr(DEFAULT_FROM_EMAIL)[1],
     "Who runs this: told when a source has stalled and the like. Default: REPLY_TO, else the sender's address.",
 )
+BOUNCE_ADDRESS = env.text(
+    "BOUNCE_ADDRESS",
+    "",
+    "Where bounces of EMAIL_PROVIDER=smtp go: bounce@example.org becomes bounce+<id>@example.org, one for each mail.",
+)
+if BOUNCE_ADDRESS and not re.fullmatch(r"[\w.\-]{1,30}@[\w.\-]+\.\w+", BOUNCE_ADDRESS, flags=re.ASCII):
+    raise ImproperlyConfigured(
+        f"BOUNCE_ADDRESS must be a bare address like bounce@example.org, not {BOUNCE_ADDRESS!r}."
+    )
+BOUNCE_MAILBOX = env.text(
+    "BOUNCE_MAILBOX",
+    "",
+    "Where they are read from: imaps://user:password@mail.example.org/INBOX, or a folder: maildir:/var/mail/bounce.",
+)
 POSTAL_ADDRESS = env.text("POSTAL_ADDRESS", "", "The postal address in the footer of every digest.")
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET", "", "user:password that a mail provider's webhooks must show.")
 ANYMAIL: dict[str, Any] = {**env.prefixed("ANYMAIL_"), "REQUESTS_TIMEOUT": 30}
@@ -240,6 +255,45 @@ ASK_AGAIN_AFTER_DAYS = max(
         "After how many days without any sign of life a reader is asked whether they still want this; who does not "
         "answer within 30 days is paused. 0 asks nobody; 365 is once a year.",
     ),
+)
+
+# --- sign-ups ------------------------------------------------------------------------------------
+TRUSTED_PROXIES = env.networks(
+    "TRUSTED_PROXIES",
+    "Addresses or networks of your own reverse proxies; only what they say in X-Forwarded-For is believed.",
+)
+SIGNUPS_PER_NETWORK = max(
+    1,
+    env.number(
+        "SIGNUPS_PER_NETWORK", 30, "How many sign-ups an hour one address of the internet may ask for (IPv6: one /64)."
+    ),
+)
+SIGNUPS_CALM = max(
+    1,
+    env.number(
+        "SIGNUPS_CALM", 30, "How many sign-ups a minute are ordinary; above that browsers have to prove some work."
+    ),
+)
+CONFIRMATIONS_PER_HOUR = max(
+    1, env.number("CONFIRMATIONS_PER_HOUR", 2400, "How many confirmations leave in an hour at most; others wait.")
+)
+UNPROVEN_CONFIRMATIONS_PER_HOUR = max(
+    1,
+    env.number(
+        "UNPROVEN_CONFIRMATIONS_PER_HOUR",
+        360,
+        "The same for sign-ups that look hasty, or came without proof of work while it was asked for.",
+    ),
+)
+REFUSED_DOMAINS = frozenset(
+    name.lower() for name in env.items("REFUSED_DOMAINS", "More mail domains that nobody may subscribe with.")
+)
+ACCEPTED_DOMAINS = frozenset(
+    name.lower()
+    for name in env.items("ACCEPTED_DOMAINS", "Mail domains to accept although they are known as disposable.")
+)
+SIGNUP_ANSWER_MS = env.number(
+    "SIGNUP_ANSWER_MS", 250, "No sign-up is answered sooner, so that the time tells nobody who is subscribed."
 )
 
 # --- the web --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from papers.desk import save_changed
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
-from subscriptions.consent import WORDINGS
+from subscriptions.consent import words_of
 from subscriptions.models import (
     ConsentEvent,
     MailEvent,
@@ -63,16 +63,15 @@ class ShowsWords:
 
     @admin.display(description="words read")
     def words_read(self, event: ConsentEvent) -> str:
-        return WORDINGS.get(event.wording, "Not known to this version of the program.")
+        return words_of(event.wording) or "Not known to this version of the program."
 
 
-CONSENT_FIELDS = ["at", "kind", "how", "reason", "wording", "words_read"]
+CONSENT_FIELDS: Any = ["at", "kind", "how", "reason", "wording", "words_read"]
 
 
 class ConsentInline(ShowsWords, admin.TabularInline[ConsentEvent, Subscriber]):
     model = ConsentEvent
-    fields = CONSENT_FIELDS
-    readonly_fields = CONSENT_FIELDS
+    fields = readonly_fields = CONSENT_FIELDS
     extra = 0
     can_delete = False
     verbose_name_plural = "what they agreed to"

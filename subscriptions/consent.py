@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from subscriptions.models import ConsentEvent, ConsentKind, Farewell, Subscriber
+from subscriptions.models import ConsentEvent, ConsentKind, Farewell, Subscriber, SubscriberImport
 
 # The words at the form, by the version that each consent event names. Add a version whenever they change, and keep
 # the old ones: they are what people have read.
@@ -21,6 +21,14 @@ BY_MAIL_LINK = "mail link"
 def current_words() -> str:
     """What the form says now."""
     return WORDINGS[CONSENT_WORDING]
+
+
+def words_of(wording: str) -> str:
+    """What somebody had read, by the version their consent event names; of imported people what the owner stated."""
+    imported = wording.removeprefix("import ")
+    if imported != wording and imported.isdecimal():
+        return SubscriberImport.objects.filter(pk=int(imported)).values_list("consent", flat=True).first() or ""
+    return WORDINGS.get(wording, "")
 
 
 def record_consent(

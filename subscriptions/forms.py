@@ -24,6 +24,7 @@ from subscriptions.models import MAX_PAPERS
 from subscriptions.phrases import phrases_of
 from subscriptions.preferences import Preferences
 from subscriptions.schedule import Cadence
+from subscriptions.stamps import new_stamp
 from subscriptions.topic_groups import group_of
 from subscriptions.words import papers_a_day
 
@@ -181,6 +182,9 @@ class SubscribeForm(PreferenceFields):
             "max_length": "This address is too long to be mailed to.",
         },
     )
+    # When the form was shown, and the browser's proof of work where one was asked for: see `subscriptions.guard`.
+    stamp = forms.CharField(required=False, max_length=200, initial=new_stamp, widget=forms.HiddenInput)
+    altcha = forms.CharField(required=False, max_length=4000, widget=forms.HiddenInput)
     # People never see this field; programs that fill in everything do.
     website = forms.CharField(
         required=False,

@@ -155,6 +155,7 @@ class ConsentKind(models.TextChoices):
     CHANGED = "changed", "Changed preferences"
     UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
     ERASED = "erased", "Erased"
+    IMPORTED = "imported", "Imported, on the owner's word"
 
 
 class Farewell(models.TextChoices):
@@ -181,6 +182,43 @@ class ConsentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:%Y-%m-%d %H:%M} UTC"
+
+
+class ImportState(models.TextChoices):
+    PREVIEWED = "previewed", "Looked at, not imported"
+    WAITING = "waiting", "Waiting to be imported"
+    DONE = "done", "Imported"
+    FAILED = "failed", "Failed"
+
+
+class SubscriberImport(models.Model):
+    """A list that was brought along from another service, and what the owner stated about the people on it. Consent
+    events point here, so that each reader's consent can be shown (GDPR, Article 7)."""
+
+    state = models.CharField(max_length=10, choices=ImportState, default=ImportState.PREVIEWED)
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+    by = models.CharField(max_length=150, help_text="Who brought it: a name of the admin, or the command.")
+    file_name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64, help_text="Of the file, so that it can be told which one it was.")
+    source = models.CharField(max_length=20, help_text="The service that the list came from.")
+    consent = models.TextField(help_text="What the people agreed to, where and when, in the owner's words.")
+    wishes = models.JSONField(default=dict, help_text="What they get.")
+    counts = models.JSONField(default=dict, help_text="How many rows met which fate.")
+    problems = models.JSONField(default=list, help_text="The first rows that made no reader, and why.")
+    content = models.BinaryField(null=True, help_text="The file, until it is imported.")
+
+    class Meta:
+        verbose_name = "import of subscribers"
+        verbose_name_plural = "imports of subscribers"
+
+    def __str__(self) -> str:
+        return f"{self.file_name} of {self.started_at:%Y-%m-%d}"
+
+    @property
+    def wording(self) -> str:
+        """How consent events point here."""
+        return f"import {self.pk}"
 
 
 class SuppressionReason(models.TextChoices):

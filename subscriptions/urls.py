@@ -6,6 +6,7 @@ app_name = "subscriptions"
 urlpatterns = [
     path("subscribe/", signup.subscribe, name="subscribe"),
     path("subscribe/check-your-inbox/", signup.check_inbox, name="check_inbox"),
+    path("subscribe/challenge/", signup.challenge, name="challenge"),
     path("subscribe/volume/", signup.volume, name="volume"),
     path("subscribe/embed/", outside.embed, name="embed"),
     path("subscribe/embedded/", outside.embedded, name="embedded"),

@@ -5,6 +5,7 @@ nothing before the address's owner says yes.
 """
 
 import json
+from math import ceil
 from typing import Any
 
 from csp.decorators import csp_update
@@ -20,8 +21,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from papers.models import Topic
 from subscriptions.fields import shown_list
 from subscriptions.forms import SubscribeForm
+from subscriptions.guard import Admitted, TooMany, TooOften, Trapped, Unwelcome
 from subscriptions.pages.links import logged
 from subscriptions.pages.signup import ask, log_refusal, take
+from subscriptions.stamps import new_stamp
 
 _LISTS = ("authors", "mute_words", "seeds")
 
@@ -44,7 +47,9 @@ def embedded(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         topics = Topic.objects.active().filter(slug__in=request.GET.getlist("topics"))
         return render(
-            request, "subscriptions/embedded.html", {"topics": topics, "consent_words": SubscribeForm.consent_words()}
+            request,
+            "subscriptions/embedded.html",
+            {"topics": topics, "consent_words": SubscribeForm.consent_words(), "stamp": new_stamp()},
         )
     return take(request, SubscribeForm(request.POST), how="embedded form")
 
@@ -68,9 +73,23 @@ def api(request: HttpRequest) -> HttpResponse:
         log_refusal(form)
         errors = {name: [str(word) for word in words] for name, words in form.errors.items()}
         return _refusal(errors, status=422)
-    if not form.is_trap_sprung:
-        ask(form, how="JSON")
-    return _open_to_all(JsonResponse({"status": "check_inbox"}, status=202))
+    match ask(request, form, how="JSON"):
+        case Admitted(wait=wait):
+            return _taken(wait_seconds=wait.total_seconds())
+        case Trapped():
+            return _taken(wait_seconds=0)
+        case Unwelcome(reason=reason):
+            return _refusal({"email": [reason]}, status=422)
+        case TooOften(seconds=seconds) | TooMany(seconds=seconds) as busy:
+            words, status = ("Too many sign-ups", 429) if isinstance(busy, TooOften) else ("Too many people", 503)
+            response = _refusal({"": [f"{words} just now. Please try again later."]}, status=status)
+            response["Retry-After"] = str(max(1, ceil(seconds)))
+            return response
+
+
+def _taken(*, wait_seconds: float) -> HttpResponse:
+    """The mail leaves within so many seconds: at once, as a rule."""
+    return _open_to_all(JsonResponse({"status": "check_inbox", "wait_seconds": ceil(wait_seconds)}, status=202))
 
 
 def _as_form_data(sent: dict[str, Any]) -> MultiValueDict[str, Any]:

@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from subscriptions.addresses import mask_address
 from subscriptions.asking_again import answer_yes
+from subscriptions.disposable import is_disposable
 from subscriptions.forms import NewAddressForm
+from subscriptions.guard import DISPOSABLE
 from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.moving import MoveResult, ask_new_address, change_of, confirm_new_address
 from subscriptions.own_data import erase_reader, export_reader, others_data
@@ -71,6 +73,8 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
     context = {**about(subscriber, token), "form": form}
     if request.method != "POST":
         return render(request, "subscriptions/address.html", context)
+    if form.is_valid() and is_disposable(form.cleaned_data["email"]):
+        form.add_error("email", DISPOSABLE)
     if not form.is_valid():
         return logged(render(request, "subscriptions/address.html", context, status=422))
     with transaction.atomic():

@@ -2,20 +2,24 @@
 address."""
 
 import logging
+from math import ceil
 
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from papers.models import Topic
 from papers.volume import recent_volume
+from subscriptions.doors import knock
 from subscriptions.forms import SubscribeForm, default_preferences, initial_of
+from subscriptions.guard import Admission, Admitted, TooMany, TooOften, Trapped, Unwelcome, asks_for_proof
 from subscriptions.pages.links import logged
+from subscriptions.proof import new_challenge
 from subscriptions.signup import request_subscription
-from subscriptions.tasks import send_notices
 from subscriptions.words import papers_a_day
 
 logger = logging.getLogger(__name__)
@@ -40,22 +44,36 @@ def take(request: HttpRequest, form: SubscribeForm, *, how: str) -> HttpResponse
     if not form.is_valid():
         log_refusal(form)
         return logged(_show(request, form, status=422))
-    if form.is_trap_sprung:
-        logger.info("a sign-up filled in the field that people do not see; nothing was kept")
-    else:
-        ask(form, how=how)
-    return redirect("subscriptions:check_inbox")
+    match ask(request, form, how=how):
+        case Admitted(wait=wait):
+            page, minutes = reverse("subscriptions:check_inbox"), ceil(wait.total_seconds() / 60)
+            return redirect(f"{page}?minutes={minutes}" if wait else page)
+        case Trapped():
+            return redirect("subscriptions:check_inbox")
+        case Unwelcome(reason=reason):
+            form.add_error("email", reason)
+            return logged(_show(request, form, status=422))
+        case TooOften(seconds=seconds) | TooMany(seconds=seconds) as busy:
+            status = 429 if isinstance(busy, TooOften) else 503
+            context = {"minutes": max(1, ceil(seconds / 60)), "is_network": status == 429}
+            response = render(request, "subscriptions/busy.html", context, status=status)
+            response["Retry-After"] = str(max(1, ceil(seconds)))
+            return logged(response)
 
 
-def ask(form: SubscribeForm, *, how: str) -> None:
-    """Hand what a valid form holds to the one service behind every door, and ring for its mail."""
-    with transaction.atomic():
-        notice_id = request_subscription(
-            address=form.cleaned_data["email"], preferences=form.preferences(), how=how, now=timezone.now()
-        )
-        if notice_id:
-            # The row is there; if the bell is not heard, the sweeper finds it within a minute.
-            transaction.on_commit(lambda: send_notices.delay([notice_id]), robust=True)
+def ask(request: HttpRequest, form: SubscribeForm, *, how: str) -> Admission:
+    """Take what a valid form holds past the guard to the one service behind every door."""
+    chosen = form.cleaned_data
+    return knock(
+        request,
+        address=chosen["email"],
+        stamp=chosen["stamp"],
+        proof=chosen["altcha"],
+        is_trap_sprung=form.is_trap_sprung,
+        ask=lambda: request_subscription(
+            address=chosen["email"], preferences=form.preferences(), how=how, now=timezone.now()
+        ),
+    )
 
 
 def log_refusal(form: SubscribeForm) -> None:
@@ -65,8 +83,18 @@ def log_refusal(form: SubscribeForm) -> None:
 
 @require_safe
 def check_inbox(request: HttpRequest) -> HttpResponse:
-    """What to do next."""
-    return render(request, "subscriptions/check_inbox.html")
+    """What to do next; `minutes` says that the mail waits for its turn, and for how long at most."""
+    minutes = request.GET.get("minutes", "")
+    minutes_to_wait = int(minutes) if minutes.isdecimal() and len(minutes) <= 4 else 0
+    context = {"minutes": minutes_to_wait, "hours": ceil(minutes_to_wait / 60)}
+    return render(request, "subscriptions/check_inbox.html", context)
+
+
+@never_cache
+@require_safe
+def challenge(request: HttpRequest) -> JsonResponse:
+    """What the form's script asks before it sends: a proof of work to do, or `null` while sign-ups are calm."""
+    return JsonResponse({"challenge": new_challenge(now=timezone.now()) if asks_for_proof() else None})
 
 
 @require_safe

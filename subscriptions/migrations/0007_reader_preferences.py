@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("papers", "0006_title_keys"),
-        ("subscriptions", "0005_leaner_readers"),
+        ("subscriptions", "0006_subscriber_imports"),
     ]
 
     operations = [
