@@ -8,7 +8,7 @@ import json
 from math import ceil
 from typing import Any
 
-from csp.decorators import csp_update
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException, UnreadablePostError
@@ -38,7 +38,7 @@ def embed(request: HttpRequest) -> HttpResponse:
     return render(request, "subscriptions/embed.html", context)
 
 
-@csp_update({"frame-ancestors": ["*"]})
+@csp_replace({"frame-ancestors": ["*"]})
 @xframe_options_exempt
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -11,6 +11,7 @@ WHOLE: dict[str, Any] = {
     "FETCH_ALLOW": frozenset(),
     "POSTAL_ADDRESS": "1 Example Street",
     "HTTPS": True,
+    "REPLY_TO": "editor@example.org",
 }
 
 
@@ -38,6 +39,7 @@ def test_an_installation_that_has_everything_is_left_in_peace(settings: Settings
     [
         ({"FETCH_ALLOW": frozenset({"127.0.0.1:80"})}, ["dailypapers.E010"]),
         ({"POSTAL_ADDRESS": ""}, ["dailypapers.E011"]),
+        ({"REPLY_TO": ""}, ["dailypapers.W011"]),
         ({"HTTPS": False}, ["dailypapers.W010"]),
     ],
 )
