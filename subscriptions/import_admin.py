@@ -95,8 +95,10 @@ class SubscriberImportAdmin(admin.ModelAdmin[SubscriberImport]):
         "found",
         "first_problems",
     ]
-    fields = readonly_fields
     change_form_template = "admin/subscriptions/subscriberimport/change_form.html"
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return self.readonly_fields
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
