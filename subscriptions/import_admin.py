@@ -91,7 +91,7 @@ class SubscriberImportAdmin(admin.ModelAdmin[SubscriberImport]):
         "started_at",
         "finished_at",
         "consent",
-        "wishes",
+        "what_they_get",
         "found",
         "first_problems",
     ]
@@ -110,6 +110,13 @@ class SubscriberImportAdmin(admin.ModelAdmin[SubscriberImport]):
     @admin.display(description="new readers")
     def new_readers(self, record: SubscriberImport) -> int:
         return int(record.counts.get("new", 0))
+
+    @admin.display(description="what they get")
+    def what_they_get(self, record: SubscriberImport) -> str:
+        wishes = Wishes.of(record.wishes)
+        day = f" on {_DAYS[wishes.weekday]}" if wishes.cadence == Cadence.WEEKLY else ""
+        topics = ", ".join(wishes.topics) or "no topics: what the editor picks"
+        return f"{wishes.cadence.title()}{day} at {wishes.hour:02}:00 where they are; {topics}."
 
     @admin.display(description="what came of it")
     def found(self, record: SubscriberImport) -> str:
