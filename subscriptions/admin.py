@@ -8,12 +8,14 @@ from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.models import DELETION, LogEntry
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
 from papers.desk import save_changed
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
 from subscriptions.consent import words_of
+from subscriptions.exporting import export_rows
+from subscriptions.import_admin import SubscriberImportAdmin
 from subscriptions.models import (
     ConsentEvent,
     MailEvent,
@@ -27,7 +29,10 @@ from subscriptions.models import (
 )
 from subscriptions.schedule import is_zone, next_due
 from subscriptions.signup import UnsubscribeResult, unsubscribe
+from subscriptions.spreadsheets import csv_lines
 from subscriptions.suppression import suppress
+
+__all__ = ["SubscriberImportAdmin"]
 
 SCHEDULE_FIELDS = {"cadence", "weekday", "hour", "zone"}
 
@@ -100,7 +105,7 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
     # from the schedule.
     readonly_fields = ["email", "state", "paused_until", "next_due_at", "created_at", "confirmed_at", "public_id"]
     inlines = [SubscriptionInline, WishesInline, ConsentInline]
-    actions = ["end_subscription"]
+    actions = ["end_subscription", "export"]
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -121,6 +126,13 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
         ]
         ended = results.count(UnsubscribeResult.UNSUBSCRIBED)
         self.message_user(request, f"Unsubscribed {ended}.", messages.SUCCESS)
+
+    @admin.action(permissions=["view"], description="Export as CSV")
+    def export(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> StreamingHttpResponse:
+        lines = (line.encode() for line in csv_lines(export_rows(queryset)))
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="subscribers-{timezone.now():%Y-%m-%d}.csv"'
+        return response
 
 
 class SuppressionForm(forms.ModelForm[Suppression]):

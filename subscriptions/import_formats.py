@@ -168,9 +168,9 @@ def _rows(text: TextIO, delimiter: str, known: Format, names: Sequence[str], ema
         word = next((padded[column].strip().lower() for column in standing), "")
         stands = known.standings.get(word, known.otherwise) if standing else Standing.SUBSCRIBED
         if any(padded[column].strip() for column in left):
-            stands = Standing.LEFT
+            stands, word = Standing.LEFT, ""
         if any(padded[column].strip() for column in bounced):
-            stands = Standing.BOUNCED
+            stands, word = Standing.BOUNCED, ""
         yield Row(
             line,
             _unquoted(padded[email]),

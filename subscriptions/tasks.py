@@ -13,6 +13,8 @@ from subscriptions.bounce_reading import read_mailbox
 from subscriptions.events import apply_events
 from subscriptions.guard import forget_visitors
 from subscriptions.heartbeat import beat
+from subscriptions.import_runs import forget_previews, imports_wait
+from subscriptions.import_runs import run_imports as run
 from subscriptions.models import Notice
 from subscriptions.moving import forget_old_changes
 from subscriptions.notices import send_notices as send
@@ -58,9 +60,16 @@ def read_bounces() -> None:
 
 
 @shared_task
+def run_imports() -> None:
+    """Import the lists that the owner said yes to."""
+    run(now=timezone.now())
+
+
+@shared_task
 def tick() -> None:
     """Once a minute: end leases that ran out, ring for notices the queue forgot, apply what mail services said, wake
-    those whose pause is over, and forget who never confirmed and who knocked long ago."""
+    those whose pause is over, forget who never confirmed and who knocked long ago, and ring for lists that wait to be
+    imported."""
     sweep(Notice)
     if ids := due_ids(Notice, limit=BATCH):
         send_notices.delay(ids)
@@ -69,6 +78,9 @@ def tick() -> None:
     forget_unconfirmed(now=timezone.now())
     forget_old_changes(now=timezone.now())
     forget_visitors()
+    forget_previews(now=timezone.now())
+    if imports_wait():
+        run_imports.delay()
 
 
 @shared_task
@@ -77,4 +89,3 @@ def ask_again() -> None:
     report = ask(now=timezone.now())
     if report.notice_ids:
         send_notices.delay(list(report.notice_ids))
-    forget_visitors()
