@@ -23,7 +23,7 @@ from subscriptions.models import (
 from subscriptions.outgoing import OutgoingState
 from subscriptions.preferences import Preferences, store_preferences
 from subscriptions.signals import subscriber_confirmed
-from subscriptions.suppression import awaits_new_opt_in, lift_for_new_opt_in
+from subscriptions.suppression import awaits_new_opt_in, lift_for_new_opt_in, may_be_asked
 
 # Nobody can have a stranger's mailbox flooded: one confirmation a day, and three in a month until one of them is used.
 # Who never confirms is forgotten.
@@ -50,9 +50,12 @@ def request_subscription(*, address: str, preferences: Preferences, how: str, no
     """Somebody asked, at one of our doors, to subscribe this (normalised) address: every door comes through here.
 
     A new address gets a confirmation; a known one a mail that says so, and nothing of it is changed, since anybody can
-    type anybody's address. A reader whom no mail reaches since a bounce long ago is asked anew. Returns the
-    id of the notice to send, or None where no mail may go now. The caller shows the same page in every case.
+    type anybody's address. A reader whom no mail reaches since a bounce long ago is asked anew. Of an address that must
+    not be mailed nothing is kept. Returns the id of the notice to send, or None where no mail may go now. The caller
+    shows the same page in every case.
     """
+    if not may_be_asked(address_hash=hash_address(address), now=now):
+        return None
     subscriber, created = Subscriber.objects.select_for_update().get_or_create(
         email=address, defaults={"address_hash": hash_address(address)}
     )

@@ -7,6 +7,7 @@ import pytest
 
 from digests.models import Delivery
 from papers.models import Topic
+from subscriptions.addresses import hash_address
 from subscriptions.models import (
     ConsentEvent,
     Notice,
@@ -257,11 +258,31 @@ def test_a_reader_cut_off_by_an_old_bounce_is_asked_anew_and_their_yes_lifts_it(
 )
 def test_other_suppressions_of_a_reader_are_lifted_by_no_link(reason: SuppressionReason, days_ago: int):
     reader = cut_off(reason, days_ago=days_ago)
-    ask()
-    assert Notice.objects.get().kind == NoticeKind.ALREADY_SUBSCRIBED
+    assert ask() is None
+    assert not Notice.objects.exists()
     assert not awaits_yes(reader, now=NOW)
     assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.ALREADY_CONFIRMED
     assert Suppression.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "days_ago", "is_asked"),
+    [
+        (SuppressionReason.COMPLAINT, 400, False),
+        (SuppressionReason.MANUAL, 400, False),
+        (SuppressionReason.HARD_BOUNCE, 29, False),
+        (SuppressionReason.SOFT_BOUNCE, 29, False),
+        (SuppressionReason.HARD_BOUNCE, 31, True),
+        (SuppressionReason.SOFT_BOUNCE, 31, True),
+        (SuppressionReason.ERASED, 0, True),
+    ],
+)
+def test_of_an_address_that_must_not_be_mailed_a_sign_up_keeps_nothing(
+    reason: SuppressionReason, days_ago: int, *, is_asked: bool
+):
+    Suppression.objects.create(address_hash=hash_address(ADDRESS), reason=reason, at=NOW - days_ago * DAY)
+    assert (ask() is not None) == is_asked
+    assert Subscriber.objects.exists() == Notice.objects.exists() == ConsentEvent.objects.exists() == is_asked
 
 
 # --- coming back ------------------------------------------------------------------------------------------------------
