@@ -256,6 +256,7 @@ def test_from_the_form_to_farewell_with_a_keyboard_and_without_javascript(
     expect(page.locator("h1")).to_have_text("Welcome back")
     press(page, "main a.button")
     press(page, "button[value=erase]")
+    expect(page.locator(".saved")).to_contain_text("on its way to you")
     send_what_waits()
     page.goto(link_mailed(own_mailbox, "erase", to="eve@example.net"))
     press(page, "main button")
