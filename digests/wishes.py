@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from digests.selection import Arranged, Chosen, Section
 from subscriptions.phrases import as_line, name_key
 
+# Readers share words, and each is looked for once.
+_MOST_REMEMBERED = 50_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -38,10 +41,18 @@ class WordIndex:
     authors: dict[str, dict[int, str]]  # by the name as it is compared; with the name as it stands on the paper
     # By what it says, so that a choice that many readers share is one object.
     _choices: dict[tuple[int, str, str], Chosen] = field(default_factory=dict)
+    _found: dict[str, frozenset[int]] = field(default_factory=dict)
 
-    def with_phrase(self, phrase: str) -> Iterable[int]:
+    def with_phrase(self, phrase: str) -> frozenset[int]:
         """The papers in whose title or abstract these words stand side by side."""
-        line = as_line(phrase)
+        found = self._found.get(phrase)
+        if found is None:
+            if len(self._found) > _MOST_REMEMBERED:
+                self._found.clear()
+            found = self._found[phrase] = frozenset(self._look_for(as_line(phrase)))
+        return found
+
+    def _look_for(self, line: str) -> Iterable[int]:
         words = line.split()
         if not words:
             return ()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.choosing import choose_for_all, make_wishes
 from tests.benchmarks.imports import export_list, import_list
 from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
 from tests.benchmarks.signups import answer_times, bomb_the_form
@@ -24,10 +25,12 @@ from tests.benchmarks.signups import answer_times, bomb_the_form
 __all__ = [
     "answer_times",
     "bomb_the_form",
+    "choose_for_all",
     "export_list",
     "feedparser_alone",
     "forget_papers",
     "import_list",
+    "make_wishes",
     "store_feed",
     "store_records",
 ]
