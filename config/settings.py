@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.webhooks.WebhookAnswers",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -149,7 +150,12 @@ CELERY_TIMEZONE = "UTC"
 # Two queues, asked in turn by every worker: a sign-up's confirmation does not wait behind a morning's digests.
 CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("notices"))
-CELERY_TASK_ROUTES = {"subscriptions.tasks.*": {"queue": "notices"}}
+CELERY_TASK_ROUTES = {
+    # Long work; it would keep confirmations waiting.
+    "subscriptions.tasks.run_imports": {"queue": "celery"},
+    "subscriptions.tasks.read_bounces": {"queue": "celery"},
+    "subscriptions.tasks.*": {"queue": "notices"},
+}
 
 # --- sources --------------------------------------------------------------------------------------
 FETCH_ALLOW = frozenset(

@@ -8,6 +8,7 @@ import imaplib
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,11 +129,13 @@ def _log_in(url: str) -> Iterator[imaplib.IMAP4]:
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "imaps"
     if secure:
-        client: imaplib.IMAP4 = imaplib.IMAP4_SSL(host, parts.port or 993, timeout=TIMEOUT)
+        # Left to itself, imaplib takes any certificate.
+        trust = ssl.create_default_context()
+        client: imaplib.IMAP4 = imaplib.IMAP4_SSL(host, parts.port or 993, ssl_context=trust, timeout=TIMEOUT)
     else:
         client = imaplib.IMAP4(host, parts.port or 143, timeout=TIMEOUT)
         if not _is_this_machine(host):
-            client.starttls()
+            client.starttls(ssl.create_default_context())
     with client:
         client.login(unquote(parts.username or ""), unquote(parts.password or ""))
         yield client

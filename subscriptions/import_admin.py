@@ -83,6 +83,7 @@ class SubscriberImportAdmin(admin.ModelAdmin[SubscriberImport]):
 
     list_display = ["file_name", "source", "state", "started_at", "by", "new_readers"]
     list_filter = ["state", "source"]
+    search_fields = ["file_name", "consent"]
     readonly_fields = [
         "state",
         "file_name",

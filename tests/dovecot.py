@@ -31,7 +31,9 @@ listen = 127.0.0.1
 base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/log
-ssl = no
+ssl = yes
+ssl_cert = <{folder}/cert.pem
+ssl_key = <{folder}/key.pem
 disable_plaintext_auth = no
 default_login_user = {login}
 default_internal_user = {login}
@@ -53,7 +55,9 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    address = 127.0.0.1
+    port = {tls_port}
+    ssl = yes
   }}
 }}
 service anvil {{
@@ -67,6 +71,7 @@ class Imap:
     """Where it listens, and the folder it serves."""
 
     port: int
+    tls_port: int
     folder: Path
     user: pwd.struct_passwd
     _count: int = field(default=0)
@@ -76,6 +81,15 @@ class Imap:
         from urllib.parse import quote
 
         return f"imap://bounce:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/INBOX"
+
+    @property
+    def tls_url(self) -> str:
+        return self.url.replace("imap://", "imaps://").replace(f":{self.port}/", f":{self.tls_port}/")
+
+    @property
+    def certificate(self) -> Path:
+        """Signed by itself, for 127.0.0.1."""
+        return self.folder / "cert.pem"
 
     def deliver(self, source: bytes) -> None:
         """As the local mail server would: into the Maildir, by a rename."""
@@ -109,8 +123,9 @@ def run_dovecot() -> Iterator[Imap]:
     # Dovecot lets nobody read mail as root.
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     group = _group_of(user)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as probe, socket.create_server(("127.0.0.1", 0)) as another:
+        port, tls_port = probe.getsockname()[1], another.getsockname()[1]
+    _make_certificate(folder)
     for name in ("new", "cur", "tmp"):
         (folder / "mail" / name).mkdir(parents=True)
     for path in (folder, folder / "mail", *(folder / "mail").iterdir()):
@@ -124,13 +139,14 @@ def run_dovecot() -> Iterator[Imap]:
             uid=user.pw_uid,
             gid=user.pw_gid,
             port=port,
+            tls_port=tls_port,
             password=PASSWORD,
         )
     )
     process = subprocess.Popen([program, "-F", "-c", str(config)], stderr=subprocess.PIPE)
     try:
         _wait(port, process, folder)
-        yield Imap(port, folder, user)
+        yield Imap(port, tls_port, folder, user)
     finally:
         process.terminate()
         process.communicate(timeout=10)
@@ -139,6 +155,15 @@ def run_dovecot() -> Iterator[Imap]:
 
 def _on_this_machine() -> str | None:
     return shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def _make_certificate(folder: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command makes the certificate")
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run(["openssl", "req", "-x509", *kind, *subject, *files], check=True, capture_output=True)
 
 
 def _group_of(user: pwd.struct_passwd) -> str:

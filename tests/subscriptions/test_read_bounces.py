@@ -212,6 +212,20 @@ def test_a_real_imap_server_is_read_marked_and_kept(sent: Delivery, settings: Se
 
 
 @pytest.mark.slow
+def test_a_mail_server_whose_certificate_nobody_vouches_for_is_told_no_password(
+    sent: Delivery, monkeypatch: pytest.MonkeyPatch
+):
+    with run_dovecot() as imap:
+        imap.deliver(about(sent))
+        with pytest.raises(CommandError, match="certificate verify failed"):
+            read_bounces(imap.tls_url)
+        assert "Login" not in (imap.folder / "log").read_text()
+        monkeypatch.setenv("SSL_CERT_FILE", str(imap.certificate))
+        assert read_bounces(imap.tls_url)["new"] == 1
+        assert "Login" in (imap.folder / "log").read_text()
+
+
+@pytest.mark.slow
 def test_a_letter_larger_than_any_report_is_not_fetched(sent: Delivery):
     with run_dovecot() as imap:
         imap.deliver(about(sent) + b"x\n" * 3_000_000)

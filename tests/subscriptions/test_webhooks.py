@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -178,6 +179,40 @@ def test_brevo_may_spell_its_unsubscribe_either_way(client: Client, sent: Delive
     assert PROVIDERS["brevo"].post(client, {**payload, "event": "unsubscribe"}) == 200
     state_after(sent)
     assert Subscriber.objects.get().state == "unsubscribed"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "payload", [None, [], {}, "text", [[]], {"Type": "Notification", "MessageId": "1"}, {"data": 7}]
+)
+def test_what_makes_no_sense_is_answered_so_and_never_with_an_error_of_ours(client: Client, name: str, payload: Any):
+    provider = PROVIDERS[name]
+    careless = Provider(path=provider.path, build=provider.build, sign=lambda body, payload, key: _try(provider, body))
+    assert careless.post(client, payload) in {200, 400}
+    assert not MailEvent.objects.exists()
+
+
+def _try(provider: Provider, body: bytes) -> Any:
+    try:
+        return provider.sign(body, {"Type": "Notification", "MessageId": "1"}, SETTINGS["MAILERSEND_SIGNING_SECRET"])
+    except (KeyError, TypeError):
+        return {}
+
+
+def test_a_provider_that_is_not_set_up_here_is_not_there(client: Client, settings: Settings, sent: Delivery):
+    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
+    for name in ("mailersend", "mailgun"):
+        assert post(client, name, "hard", sent) == 404
+    assert not MailEvent.objects.exists()
+
+
+def test_what_could_not_be_stored_is_to_be_sent_again(client: Client, sent: Delivery, monkeypatch: pytest.MonkeyPatch):
+    def fail(*args: Any, **values: Any) -> None:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(MailEvent.objects, "get_or_create", fail)
+    client.raise_request_exception = False
+    assert post(client, "postmark", "hard", sent) == 500
 
 
 @pytest.mark.parametrize("name", NAMES)
