@@ -21,3 +21,12 @@ def clear_leanings(*, subscriber: Subscriber, paper_id: int | None = None) -> in
     said = ReaderSignal.objects.filter(subscriber=subscriber)
     deleted, _ = (said if paper_id is None else said.filter(paper_id=paper_id)).delete()
     return deleted
+
+
+def follow_paper(*, kept_id: int, dropped_id: int) -> None:
+    """Two papers were found to be one: words on the other stand for the one that stays, but where the reader had one
+    on that already. Safe twice."""
+    there = ReaderSignal.objects.filter(paper_id=kept_id).values("subscriber_id")
+    said = ReaderSignal.objects.filter(paper_id=dropped_id)
+    said.exclude(subscriber_id__in=there).update(paper_id=kept_id)
+    ReaderSignal.objects.filter(paper_id=dropped_id).delete()

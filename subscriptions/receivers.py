@@ -10,7 +10,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.dispatch import receiver
 from django.utils import timezone
 
+from papers.signals import papers_merged
 from subscriptions.events import store_event
+from subscriptions.leanings import follow_paper
 
 # Services repeat what we did not take for a day or two, and tell of complaints weeks after the mail, but soon after the
 # complaint. Whatever claims to be older is a recording; events that were stored are kept for longer than this, so none
@@ -41,3 +43,9 @@ def _instants(event: AnymailTrackingEvent) -> Iterator[dt.datetime]:
     signature = event.esp_event.get("signature") if isinstance(event.esp_event, Mapping) else None
     if isinstance(signature, Mapping) and str(signature.get("timestamp", "")).isdecimal():
         yield dt.datetime.fromtimestamp(int(signature["timestamp"]), tz=dt.UTC)
+
+
+@receiver(papers_merged)
+def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) -> None:
+    """What readers said about the paper that goes, they said about the one that stays."""
+    follow_paper(kept_id=kept_id, dropped_id=dropped_id)

@@ -12,6 +12,7 @@ from django.test import Client
 
 from digests.models import Delivery, ReaderArchive
 from mailer.outbox import list_mails
+from papers.merging import merge_papers
 from subscriptions.addresses import hash_address
 from subscriptions.consent import record_consent
 from subscriptions.models import (
@@ -294,6 +295,16 @@ def test_a_paper_found_to_be_another_is_remembered_as_that_one(client: Client):
     dropped = make_paper(merged_into=kept)
     client.post(f"{page_of(Purpose.SIGNAL, make_subscriber())}less/{dropped.pk}/")
     assert ReaderSignal.objects.get().paper == kept
+
+
+def test_words_move_with_a_paper_that_is_found_to_be_another():
+    kept, dropped = make_paper(key="arxiv:2611.90001"), make_paper(key="doi:10.1/x")
+    one, both = make_subscriber(), make_subscriber()
+    for reader, paper, leaning in ((one, dropped, "less"), (both, dropped, "less"), (both, kept, "more")):
+        ReaderSignal.objects.create(subscriber=reader, paper=paper, leaning=leaning, at=NOW)
+    merge_papers(one_id=kept.pk, other_id=dropped.pk)
+    found = set(ReaderSignal.objects.values_list("subscriber_id", "paper_id", "leaning"))
+    assert found == {(one.pk, kept.pk, "less"), (both.pk, kept.pk, "more")}
 
 
 @pytest.mark.parametrize("part", ["more/999999/", "less/0/", "most/1/", "more/x/", "more/99999999999999999999/"])
