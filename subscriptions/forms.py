@@ -157,6 +157,11 @@ class PreferenceFields(forms.Form):
         """What is looked for because of the words that stand in the form."""
         return phrases_of(str(self["interest"].value() or ""))
 
+    def problems(self) -> list[tuple[Any, str]]:
+        """The fields to mend that are not at the very top, each with the place on the page where it stands."""
+        wrong = [field for field in self.visible_fields() if field.errors and field.name != "email"]
+        return [(field, field.id_for_label or f"part-{field.name}") for field in wrong]
+
     def has_more_choices(self) -> bool:
         """Whether anything stands in what is folded away at first."""
         names = ("authors", "mute_words", "seeds", "wants_replacements", "without_cross_lists")

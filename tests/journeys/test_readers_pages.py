@@ -22,6 +22,7 @@ from subscriptions.tokens import Purpose, make_token
 from tests.factories import make_delivery, make_edition, make_paper, make_source, make_subscriber, make_topic
 from tests.find_browser import WHAT_TO_DO, find_browser
 from tests.journeys.test_browser import FLAGS, tab_to
+from tests.servers import Reply, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WIDTHS = (320, 375, 800, 1280)
@@ -116,6 +117,8 @@ def test_axe_finds_nothing_wrong_with_any_page(live_server: Any, browser: Browse
     page.fill("input[name=email]", "no")
     page.get_by_role("button", name="Send me papers").click()
     expect(page.locator("#email-error")).to_be_visible()
+    page.locator(".problems a").click()
+    expect(page.locator("textarea[name=seeds]")).to_be_in_viewport()
     wrong += violations(page)
     page.goto(pages["unsubscribe"])
     page.get_by_role("button", name="No more about Agents").click()
@@ -209,6 +212,7 @@ def test_from_the_form_to_farewell_with_a_keyboard_and_without_javascript(
     type_into(page, "textarea[name=interest]", "I like protein folding")
     press(page, ".choices .actions button:has-text('See what')")
     expect(page.locator("[data-volume]")).to_contain_text("About 2 papers a day fit this topic")
+    expect(page.locator("#part-topics")).to_be_in_viewport()
     expect(page.locator(".found")).to_contain_text("protein folding")
     expect(page.locator("input[value=vision]")).to_be_checked()
     type_into(page, "input[name=email]", "eve@example.org")
@@ -276,3 +280,16 @@ def test_the_form_pasted_into_another_site_works_there(live_server: Any, browser
     expect(page.locator("h1")).to_have_text("Look into your inbox")
     reader = Subscriber.objects.get()
     assert (reader.email, list(reader.topics.values_list("slug", flat=True))) == ("guest@example.org", ["language"])
+
+
+def test_the_small_form_works_in_a_frame_of_another_site(live_server: Any, browser: Browser):
+    context = browser.new_context(base_url=live_server.url)
+    page = context.new_page()
+    frame = f'<iframe src="{live_server.url}/subscribe/embedded/?topics=vision" title="Subscribe"></iframe>'
+    with serve({"/group": Reply(body=frame, headers={"Content-Type": "text/html"})}) as elsewhere:
+        page.goto(elsewhere.url("/group"))
+        page.frame_locator("iframe").locator("input[name=email]").fill("guest@example.org")
+        with context.expect_page() as opened:
+            page.frame_locator("iframe").get_by_role("button").click()
+        expect(opened.value.locator("h1")).to_have_text("Look into your inbox")
+    assert list(Subscriber.objects.get().topics.values_list("slug", flat=True)) == ["vision"]

@@ -103,6 +103,7 @@ def test_what_cannot_be_is_said_beside_its_field_and_nothing_is_kept(
     page = response.content.decode()
     assert f'aria-describedby="id_{field}' in page
     assert f'id="id_{field}_error"' in page
+    assert f'<a href="#id_{field}">' in page
     assert not Subscriber.objects.exists()
 
 
