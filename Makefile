@@ -89,6 +89,7 @@ DEPLOY_ENV := DATABASE_URL=postgresql://papers:made-up@db.example.org/papers \
 	WEBHOOK_SECRET=made-up-user:made-up-password-3f9c1d7e5a \
 	DEFAULT_FROM_EMAIL="Daily Papers <papers@papers.example.org>" \
 	REPLY_TO=editor@papers.example.org \
+	TRUSTED_PROXIES=172.16.0.0/12 \
 	POSTAL_ADDRESS="1 Example Street, 12345 Example Town"
 
 # --- the virtual environment -------------------------------------------------------------------------------------

@@ -31,12 +31,14 @@ app.conf.beat_schedule = {
     },
     "send-due-digests": {"task": "digests.tasks.tick", "schedule": EVERY_MINUTE, "options": {"expires": 60}},
     "sweep-notices": {"task": "subscriptions.tasks.tick", "schedule": EVERY_MINUTE, "options": {"expires": 60}},
+    "read-bounces": {"task": "subscriptions.tasks.read_bounces", "schedule": 300.0, "options": {"expires": 300}},
     "show-life": {"task": "subscriptions.tasks.show_life", "schedule": SIGN_OF_LIFE, "options": {"expires": 60}},
     "write-summaries": {
         "task": "digests.tasks.write_summaries",
         "schedule": 3 * EVERY_MINUTE,
         "options": {"expires": 120},
     },
+    "ask-again": {"task": "subscriptions.tasks.ask_again", "schedule": crontab(hour="9", minute="23")},
     "prune-deliveries": {"task": "digests.tasks.prune", "schedule": crontab(hour="3", minute="17")},
 }
 

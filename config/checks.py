@@ -41,6 +41,15 @@ def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.POSTAL_ADDRESS:
         hint = "Set POSTAL_ADDRESS: the law of many countries asks for it in every newsletter."
         found.append(Error("Digests have no postal address in them.", hint=hint, id="dailypapers.E011"))
+    if not settings.REPLY_TO:
+        hint = "Set REPLY_TO: readers answer newsletters, and a person should read it."
+        found.append(Caution("Replies reach nobody in particular.", hint=hint, id="dailypapers.W013"))
+    if not settings.TRUSTED_PROXIES:
+        hint = "Set TRUSTED_PROXIES to the network of your reverse proxy; without one, to 127.0.0.1."
+        found.append(Caution("Visitors behind a proxy cannot be told apart.", hint=hint, id="dailypapers.W011"))
+    if settings.EMAIL_PROVIDER == "smtp" and not settings.BOUNCE_ADDRESS:
+        hint = "Set BOUNCE_ADDRESS and BOUNCE_MAILBOX: docs/settings.md says how."
+        found.append(Caution("Nobody tells of bounces.", hint=hint, id="dailypapers.W012"))
     if not settings.HTTPS:
         found.append(Caution("SITE_URL is not https.", hint="Links in mails should be.", id="dailypapers.W010"))
     return found

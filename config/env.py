@@ -5,6 +5,7 @@ A value may also be given as a file: `NAME_FILE=/run/secrets/name` stands for `N
 """
 
 import datetime as dt
+import ipaddress
 import json
 import os
 import secrets
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 KEY_NAMES = ("SECRET_KEY", "LINK_KEY", "ADDRESS_KEY")
 
@@ -84,6 +87,18 @@ def rates(name: str, meaning: str) -> dict[str, int]:
             raise ImproperlyConfigured(msg)
         found[key.lower()] = int(value)
     return found
+
+
+def networks(name: str, meaning: str) -> tuple[Network, ...]:
+    """Addresses and networks of the Internet Protocol, like 10.0.0.0/8 or ::1."""
+    found = []
+    for item in items(name, meaning):
+        try:
+            found.append(ipaddress.ip_network(item, strict=False))
+        except ValueError as error:
+            msg = f"{name} must hold addresses or networks like 10.0.0.0/8, not {item!r}."
+            raise ImproperlyConfigured(msg) from error
+    return tuple(found)
 
 
 def prefixed(prefix: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ Production is where `DATABASE_URL` is set: there the secrets, the site's address
 Each variable is described in `docs/settings.md`.
 """
 
+import re
 from email.headerregistry import Address
 from email.utils import parseaddr
 from importlib.util import find_spec
@@ -82,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.webhooks.WebhookAnswers",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -149,7 +151,12 @@ CELERY_TIMEZONE = "UTC"
 # Two queues, asked in turn by every worker: a sign-up's confirmation does not wait behind a morning's digests.
 CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("notices"))
-CELERY_TASK_ROUTES = {"subscriptions.tasks.*": {"queue": "notices"}}
+CELERY_TASK_ROUTES = {
+    # Long work; it would keep confirmations waiting.
+    "subscriptions.tasks.run_imports": {"queue": "celery"},
+    "subscriptions.tasks.read_bounces": {"queue": "celery"},
+    "subscriptions.tasks.*": {"queue": "notices"},
+}
 
 # --- sources --------------------------------------------------------------------------------------
 FETCH_ALLOW = frozenset(
@@ -254,6 +261,20 @@ OWNER_EMAIL = env.text(
     REPLY_TO or parseaddr(DEFAULT_FROM_EMAIL)[1],
     "Who runs this: told when a source has stalled and the like. Default: REPLY_TO, else the sender's address.",
 )
+BOUNCE_ADDRESS = env.text(
+    "BOUNCE_ADDRESS",
+    "",
+    "Where bounces of EMAIL_PROVIDER=smtp go: bounce@example.org becomes bounce+<id>@example.org, one for each mail.",
+)
+if BOUNCE_ADDRESS and not re.fullmatch(r"[\w.\-]{1,30}@[\w.\-]+\.\w+", BOUNCE_ADDRESS, flags=re.ASCII):
+    raise ImproperlyConfigured(
+        f"BOUNCE_ADDRESS must be a bare address like bounce@example.org, not {BOUNCE_ADDRESS!r}."
+    )
+BOUNCE_MAILBOX = env.text(
+    "BOUNCE_MAILBOX",
+    "",
+    "Where they are read from: imaps://user:password@mail.example.org/INBOX, or a folder: maildir:/var/mail/bounce.",
+)
 POSTAL_ADDRESS = env.text("POSTAL_ADDRESS", "", "The postal address in the footer of every digest.")
 LIST_STREAM = env.text(
     "LIST_STREAM",
@@ -267,6 +288,56 @@ if WEBHOOK_SECRET:
     ANYMAIL["WEBHOOK_SECRET"] = WEBHOOK_SECRET
 if PRODUCTION and EMAIL_PROVIDER not in _OWN_BACKENDS and not ANYMAIL.get("WEBHOOK_SECRET"):
     raise ImproperlyConfigured("WEBHOOK_SECRET must be set: without it anybody could post bounces and complaints.")
+
+# --- readers --------------------------------------------------------------------------------------
+ASK_AGAIN_AFTER_DAYS = max(
+    0,
+    env.number(
+        "ASK_AGAIN_AFTER_DAYS",
+        0,
+        "After how many days without any sign of life a reader is asked whether they still want this; who does not "
+        "answer within 30 days is paused. 0 asks nobody; 365 is once a year.",
+    ),
+)
+
+# --- sign-ups ------------------------------------------------------------------------------------
+TRUSTED_PROXIES = env.networks(
+    "TRUSTED_PROXIES",
+    "Addresses or networks of your own reverse proxies; only what they say in X-Forwarded-For is believed.",
+)
+SIGNUPS_PER_NETWORK = max(
+    1,
+    env.number(
+        "SIGNUPS_PER_NETWORK", 30, "How many sign-ups an hour one address of the internet may ask for (IPv6: one /64)."
+    ),
+)
+SIGNUPS_CALM = max(
+    1,
+    env.number(
+        "SIGNUPS_CALM", 30, "How many sign-ups a minute are ordinary; above that browsers have to prove some work."
+    ),
+)
+CONFIRMATIONS_PER_HOUR = max(
+    1, env.number("CONFIRMATIONS_PER_HOUR", 2400, "How many confirmations leave in an hour at most; others wait.")
+)
+UNPROVEN_CONFIRMATIONS_PER_HOUR = max(
+    1,
+    env.number(
+        "UNPROVEN_CONFIRMATIONS_PER_HOUR",
+        360,
+        "The same for sign-ups that look hasty, or came without proof of work while it was asked for.",
+    ),
+)
+REFUSED_DOMAINS = frozenset(
+    name.lower() for name in env.items("REFUSED_DOMAINS", "More mail domains that nobody may subscribe with.")
+)
+ACCEPTED_DOMAINS = frozenset(
+    name.lower()
+    for name in env.items("ACCEPTED_DOMAINS", "Mail domains to accept although they are known as disposable.")
+)
+SIGNUP_ANSWER_MS = env.number(
+    "SIGNUP_ANSWER_MS", 250, "No sign-up is answered sooner, so that the time tells nobody who is subscribed."
+)
 
 # --- the web --------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {

@@ -21,6 +21,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from digests import editions
 from digests.books import read_books
+from digests.breaker import judge
 from digests.delivering import send_again
 from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
 from digests.previews import Preview, preview
@@ -29,6 +30,7 @@ from mailer.outbox import with_links_outside
 from mailer.spam_score import is_available, spam_score
 from papers.desk import save_changed
 from subscriptions.admin import ReadOnlyAdmin
+from subscriptions.bounce_reading import bounces_are_known
 from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState, take_as_sent
 
@@ -102,8 +104,8 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
     list_display = ["date", "state", "title", "paper_count", "pick_count", "cutoff_at", "published_at"]
     list_filter = ["state"]
     date_hierarchy = "date"
-    fields = ["date", "state", "cutoff_at", "published_at", "title", "intro", "books"]
-    readonly_fields = ["date", "state", "cutoff_at", "published_at", "books"]
+    fields = ["date", "state", "cutoff_at", "published_at", "title", "intro", "books", "bounces"]
+    readonly_fields = ["date", "state", "cutoff_at", "published_at", "books", "bounces"]
     inlines = [EditionPaperInline]
     actions = ["publish_now", "hold", "release", "pause", "resume", "cancel", "retry_failed", "accept_unknown"]
     change_form_template = "admin/digests/edition/change_form.html"
@@ -137,6 +139,18 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
         verdict = "they balance" if books.balances else "THEY DO NOT BALANCE"
         due = "1 reader was" if books.audience == 1 else f"{books.audience} readers were"
         return f"{due} due = {' + '.join(parts)}: {verdict}. Accepted is not yet delivered."
+
+    @admin.display(description="Bounces and complaints")
+    def bounces(self, edition: Edition) -> str:
+        if not bounces_are_known():
+            return "Bounces are not known: nobody tells us of them. Set BOUNCE_ADDRESS, and where it is read, to know."
+        found = judge(edition)
+        if not found.sent:
+            return "Nothing of it was sent within the last 90 days."
+        return (
+            f"Of {found.sent} that left, {found.hard_bounces} bounced for good ({found.hard_bounces / found.sent:.1%})"
+            f" and {found.complaints} were marked as spam ({found.complaints / found.sent:.2%}), as far as we know."
+        )
 
     def save_model(self, request: HttpRequest, obj: Edition, form: Any, change: bool) -> None:
         save_changed(obj, form)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,8 +12,9 @@ from digests.models import Edition
 from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader, subject_of
 from digests.readers import Recipient, read_recipients
 from digests.reasons import in_words, section_of
-from digests.selection import Reader, choose
+from digests.selection import Arranged, Chosen, Reader, choose
 from digests.shelf import ORDER, DigestKind, Shelf
+from digests.wishes import Wishes, WordIndex, muted_ids, wanted
 from mailer.languages import speaking
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from subscriptions.models import Subscriber
@@ -55,11 +56,25 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         topics=recipient.topic_slugs,
         max_papers=recipient.max_papers,
         wants_replacements=recipient.wants_replacements,
+        wants_cross_lists=recipient.wants_cross_lists,
         seen_paper_ids=recipient.seen_paper_ids,
     )
-    chosen = choose(shelf.candidates(editions, with_replacements=reader.wants_replacements), reader)
+    arranged = shelf.candidates(
+        editions, with_replacements=reader.wants_replacements, with_cross_lists=reader.wants_cross_lists
+    )
+    if recipient.wishes is None:
+        chosen = choose(arranged, reader)
+    else:
+        chosen = _choose_by_wishes(recipient.wishes, arranged, reader, words=shelf.words(editions))
     lines = shelf.lines(chosen, editions=editions)
     return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
+
+
+def _choose_by_wishes(wishes: Wishes, arranged: Arranged, reader: Reader, *, words: WordIndex) -> tuple[Chosen, ...]:
+    muted = muted_ids(words, wishes)
+    if muted:
+        reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
+    return choose(arranged, reader, wanted(words, arranged, wishes))
 
 
 def repeat_digest(

@@ -14,9 +14,12 @@ from typing import Any
 from django.db.models import Exists, Max, OuterRef, Q
 
 from digests.models import Choice, Delivery, Edition, EditionPaper, ReaderArchive, counts_as_seen
+from digests.wishes import Wishes
 from papers.models import Paper, Topic
 from subscriptions.journal import one_of
 from subscriptions.models import Subscriber, Subscription, Suppression
+from subscriptions.models import Wishes as ReaderWishes
+from subscriptions.phrases import phrases_of
 from subscriptions.schedule import Cadence, Schedule
 
 SEEN_DAYS = 14
@@ -52,6 +55,9 @@ class Recipient:
     last_date: dt.date | None = None
     topic_slugs: tuple[str, ...] = ()
     topic_names: tuple[str, ...] = ()
+    wants_cross_lists: bool = True
+    # None for the many who ask for nothing beyond topics.
+    wishes: Wishes | None = None
     # Every paper they had, and those that stand for it since two were found to be one.
     seen_paper_ids: frozenset[int] = frozenset()
     # As a code; nothing is the installation's own.
@@ -74,6 +80,7 @@ def read_recipients(
         for pk, cadence, hour, zone, weekday, facts in _read_subscribers(subscriber_ids)
     }
     _add_topics(found)
+    _add_wishes(found)
     _add_history(found, edition, since=since)
     _add_returning(found, returning, edition=edition, since=since)
     return found
@@ -107,6 +114,18 @@ def _read_subscribers(ids: Collection[int]) -> Iterator[tuple[int, str, int, str
     schedule = ("id", "cadence", "hour", "zone", "weekday")
     for row in Subscriber.objects.filter(id__in=one_of(ids)).values_list(*schedule, *own):
         yield *row[:5], dict(zip(own, row[5:], strict=True))
+
+
+def _add_wishes(recipients: dict[int, Recipient]) -> None:
+    rows = ReaderWishes.objects.filter(subscriber_id__in=one_of(recipients))
+    for pk, interest, mute_words, authors, wants_cross_lists in rows.values_list(
+        "subscriber_id", "interest", "mute_words", "followed_authors", "wants_cross_lists"
+    ):
+        recipients[pk].wants_cross_lists = wants_cross_lists
+        if interest or mute_words or authors:
+            recipients[pk].wishes = Wishes(
+                phrases=tuple(phrases_of(interest)), mute_words=tuple(mute_words), followed_authors=tuple(authors)
+            )
 
 
 def _add_topics(recipients: dict[int, Recipient]) -> None:

@@ -14,6 +14,8 @@ _PICKED = "Picked by the editor"
 _IN_YOUR_TOPIC = "In your topic "
 _NEW = "New in this edition"
 _TRENDING = re.compile(r"Trending: (\d+) upvotes? on Hugging Face")
+_BY, _FOLLOWED = "By ", ", whom you follow"
+_MATCHES, _INTERESTS = "Matches “", "” in your interests"
 
 
 def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
@@ -21,6 +23,10 @@ def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
     match choice.section:
         case Section.PICKS:
             return _PICKED
+        case Section.PERSONAL if choice.author:
+            return f"{_BY}{choice.author}{_FOLLOWED}"
+        case Section.PERSONAL if choice.phrase:
+            return f"{_MATCHES}{choice.phrase}{_INTERESTS}"
         case Section.PERSONAL:
             return f"{_IN_YOUR_TOPIC}{topic_name(choice.topic)}"
         case Section.TRENDING if choice.upvotes:
@@ -33,7 +39,8 @@ def section_of(reason: str) -> Section:
     """The section in which a paper with this reason stands."""
     if reason == _PICKED:
         return Section.PICKS
-    return Section.PERSONAL if reason.startswith(_IN_YOUR_TOPIC) else Section.TRENDING
+    is_asked_for = reason.startswith(_IN_YOUR_TOPIC) or reason.endswith((_FOLLOWED, _INTERESTS))
+    return Section.PERSONAL if is_asked_for else Section.TRENDING
 
 
 def in_words(reason: str) -> str:
@@ -50,4 +57,10 @@ def in_words(reason: str) -> str:
             "Trending: %(count)d upvote on Hugging Face", "Trending: %(count)d upvotes on Hugging Face", count
         )
         return words % {"count": count}
+    if reason.startswith(_BY) and reason.endswith(_FOLLOWED):
+        author = reason.removeprefix(_BY).removesuffix(_FOLLOWED)
+        return gettext("By %(author)s, whom you follow") % {"author": author}
+    if reason.startswith(_MATCHES) and reason.endswith(_INTERESTS):
+        phrase = reason.removeprefix(_MATCHES).removesuffix(_INTERESTS)
+        return gettext("Matches “%(phrase)s” in your interests") % {"phrase": phrase}
     return reason

@@ -9,6 +9,7 @@ from django.dispatch import receiver
 from digests.bouncing import keeps_bouncing
 from digests.delivering import bring_back_for, sendable_ids
 from digests.editions import amend
+from digests.history import read_history
 from digests.models import Choice, Delivery, EditionPaper
 from digests.planning import newest_sendable, plan_subscribers
 from digests.tasks import send_deliveries
@@ -16,7 +17,7 @@ from papers.signals import papers_merged
 from subscriptions.models import Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.schedule import next_due
-from subscriptions.signals import mail_event_stored, subscriber_confirmed
+from subscriptions.signals import mail_event_stored, reader_data_asked_for, subscriber_confirmed, subscriber_erased
 from subscriptions.suppression import suppress
 
 
@@ -59,6 +60,20 @@ def on_confirmed(sender: Any, subscriber_id: int, now: dt.datetime, **kwargs: An
     if ids:
         transaction.on_commit(lambda: send_deliveries.delay(ids), robust=True)
     return len(ids)
+
+
+@receiver(reader_data_asked_for)
+def on_reader_data_asked_for(
+    sender: Any, subscriber_id: int, first: int, count: int | None, **kwargs: Any
+) -> dict[str, Any]:
+    """What was sent to this reader."""
+    return read_history(subscriber_id, first=first, count=count)
+
+
+@receiver(subscriber_erased)
+def on_subscriber_erased(sender: Any, subscriber_id: int, **kwargs: Any) -> None:
+    """What mail servers answered may name the address; the deliveries themselves stay, and are nobody's."""
+    Delivery.objects.filter(subscriber_id=subscriber_id).exclude(reason="").update(reason="")
 
 
 @receiver(mail_event_stored)

@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -14,10 +14,13 @@ from digests.models import Choice, Edition, EditionPaper
 from digests.press import HEADINGS, Line, Press
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
-from digests.selection import Arranged, Candidate, Chosen, Section, arrange
+from digests.selection import Arranged, Candidate, Chosen, arrange
+from digests.wishes import PaperText, WordIndex, index_papers
 from mailer.languages import days_in_words, short_days, speaking
 from mailer.links import absolute
-from papers.models import Topic
+from papers.entries import AnnouncementKind
+from papers.models import Announcement, Topic
+from subscriptions.journal import one_of
 from subscriptions.tokens import LinkMaker, Purpose, signal_maker
 
 MOST_EDITIONS = 7
@@ -51,12 +54,13 @@ class Shelf:
         self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
         self._returning: dict[tuple[tuple[int, int], ...], Returning] = {}
-        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool], Arranged] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool], Arranged] = {}
+        self._words: dict[tuple[tuple[int, int], ...], WordIndex] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
         # By the identity of choices, which are kept with them.
         self._lines: dict[tuple[tuple[int, int], ...], dict[int, tuple[Chosen, Line | None]]] = {}
         self._topic_names: dict[str, str] | None = None
-        self._reasons: dict[tuple[Section, str, int | None], str] = {}
+        self._reasons: dict[tuple[Any, ...], str] = {}
         self._contexts: dict[tuple[int, int, bool, DigestKind], dict[str, Any]] = {}
         self.site_name = str(settings.SITE_NAME)
         self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
@@ -85,17 +89,32 @@ class Shelf:
             self._returning[key] = read_returning(editions)
         return self._returning[key]
 
-    def candidates(self, editions: Sequence[Edition], *, with_replacements: bool) -> Arranged:
+    def candidates(
+        self, editions: Sequence[Edition], *, with_replacements: bool, with_cross_lists: bool = True
+    ) -> Arranged:
         """The papers of these editions that may be sent."""
         key = _key(editions)
-        if (key, with_replacements) not in self._arranged:
+        kind = (key, with_replacements, with_cross_lists)
+        if kind not in self._arranged:
             if key not in self._entries:
                 self._load(editions)
-            arranged = arrange(
-                map(_candidate, count(), self._entries[key].values()), with_replacements=with_replacements
+            entries = self._entries[key].values()
+            listed = frozenset() if with_cross_lists else merely_listed(self._offered[key])
+            self._arranged[kind] = arrange(
+                [_candidate(order, entry, listed) for order, entry in enumerate(entries)],
+                with_replacements=with_replacements,
+                with_cross_lists=with_cross_lists,
             )
-            self._arranged[key, with_replacements] = arranged
-        return self._arranged[key, with_replacements]
+        return self._arranged[kind]
+
+    def words(self, editions: Sequence[Edition]) -> WordIndex:
+        """The words of the papers of these editions, for readers who look for some."""
+        key = _key(editions)
+        if key not in self._words:
+            if key not in self._entries:
+                self._load(editions)
+            self._words[key] = index_papers({pk: _text_of(entry) for pk, entry in self._offered[key].items()})
+        return self._words[key]
 
     def _load(self, editions: Sequence[Edition]) -> None:
         key, entries = _key(editions), _read_entries(editions)
@@ -208,13 +227,33 @@ def _read_entries(editions: Sequence[Edition]) -> list[EditionPaper]:
     )
 
 
-def _candidate(order: int, entry: EditionPaper) -> Candidate:
+def merely_listed(paper_ids: Iterable[int]) -> frozenset[int]:
+    """Those of these papers that sources only ever announced as cross-lists."""
+    ids = one_of(paper_ids)
+    kinds = Announcement.objects.filter(paper_id__in=ids).values_list("paper_id", "kind")
+    listed = {pk for pk, kind in kinds if kind == AnnouncementKind.CROSS_LIST}
+    return frozenset(listed - {pk for pk, kind in kinds if kind == AnnouncementKind.NEW})
+
+
+def _candidate(order: int, entry: EditionPaper, merely_listed: frozenset[int]) -> Candidate:
+    topics = [topic for topic in entry.paper.topics.all() if topic.is_active]
+    # A paper's own field is the first of its categories.
+    home = entry.paper.categories[0] if entry.paper.categories else ""
     return Candidate(
         paper_id=entry.paper_id,
         announced_date=entry.paper.announced_date,
-        topics=tuple(topic.slug for topic in entry.paper.topics.all() if topic.is_active),
+        topics=tuple(topic.slug for topic in topics),
+        cross_topics=frozenset(
+            topic.slug for topic in topics if home and topic.categories and home not in topic.categories
+        ),
+        is_cross_list=entry.paper_id in merely_listed,
         upvotes=entry.paper.upvotes,
         is_pick=entry.choice == Choice.PICK,
         is_replacement=entry.is_replacement,
         pick_position=order,
     )
+
+
+def _text_of(entry: EditionPaper) -> PaperText:
+    paper = entry.paper
+    return PaperText(title=paper.title, abstract=paper.abstract, authors=tuple(paper.authors))

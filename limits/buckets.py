@@ -67,6 +67,46 @@ def take(name: str, *, rate: Rate, count: int = 1) -> Grant:
     return Grant(0, rate.spacing().total_seconds())
 
 
+def reserve(name: str, *, rate: Rate, longest: dt.timedelta) -> float | None:
+    """Take one token, of now or of a time to come: in how many seconds it is good, 0 for now.
+
+    None, and nothing taken, where that would be later than in `longest`. Of several who reserve at the same instant
+    some may be told a later turn than their own, never an earlier one. Closures do not count.
+    """
+    is_soon = Q(free_at__lte=Now() + longest + rate.spacing(rate.burst - 1))
+    for _ in range(2):
+        taken = Bucket.objects.filter(is_soon, pk=name).update(free_at=Greatest(F("free_at"), Now()) + rate.spacing())
+        row = _look(name)
+        if row is None:
+            _make([name])
+            continue
+        if not taken:
+            return None
+        return max(0.0, _seconds_until(row["free_at"], row["now"]) - rate.spacing(rate.burst).total_seconds())
+    return None
+
+
+def has_some(name: str, *, rate: Rate) -> bool:
+    """Whether a token could be taken now. Takes none and writes nothing."""
+    row = _look(name)
+    if row is None:
+        return True
+    missing = _seconds_until(row["free_at"], row["now"])
+    is_closed = _seconds_until(row["closed_until"], row["now"]) > 0
+    return not is_closed and missing <= rate.spacing(rate.burst - 1).total_seconds()
+
+
+def forget_full(prefix: str) -> int:
+    """Delete the buckets whose names begin so and that are full, open and held by nobody: a new one would be the same.
+
+    Returns how many. Safe at any time: whoever takes from one meanwhile keeps it.
+    """
+    is_open = Q(closed_until__isnull=True) | Q(closed_until__lte=Now())
+    is_free = Q(held_until__isnull=True) | Q(held_until__lte=Now())
+    count, _ = Bucket.objects.filter(is_open, is_free, name__startswith=prefix, free_at__lte=Now()).delete()
+    return count
+
+
 def give_back(name: str, *, rate: Rate, count: int) -> None:
     """Return tokens that were taken and not used."""
     if count > 0:

@@ -16,15 +16,14 @@ import socket
 import ssl
 import time
 from collections import deque
-from email.utils import parseaddr
 from enum import Enum, auto
 from typing import Any
 
-from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend as DjangoBackend
 from django.core.mail.message import sanitize_address
 
+from mailer.envelope import envelope_sender
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater, classify, classify_smtp, smtp_answer
 from mailer.messages import Message
 from mailer.wire import NotAsciiAddressError, is_plain_address, stuffed
@@ -36,7 +35,13 @@ _LONGEST_ANSWER = 16384
 
 
 class EmailBackend(DjangoBackend):
-    """Django's SMTP backend under a name of ours: whoever sends many messages drives it through `SmtpLine`."""
+    """Django's SMTP backend with our envelope; whoever sends many messages drives it through `SmtpLine`."""
+
+    def _send(self, email_message: EmailMessage) -> bool:
+        # Django takes the envelope's sender from the message, and the header from there as well unless there is one.
+        email_message.extra_headers.setdefault("From", email_message.from_email)
+        email_message.from_email = envelope_sender(email_message)
+        return bool(super()._send(email_message))  # type: ignore[misc]
 
 
 class _Step(Enum):
@@ -71,7 +76,6 @@ class SmtpLine:
         self._can_pipeline = bool(smtp.has_extn("pipelining"))
         self._can_8bit = bool(smtp.has_extn("8bitmime"))
         self._can_utf8 = bool(smtp.has_extn("smtputf8"))
-        self._sender = sanitize_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1], "utf-8")
         self._timeout = timeout
         self.is_open = True
         self.outcome: Outcome | None = None
@@ -156,7 +160,7 @@ class SmtpLine:
         end = b".\r\n" if source.endswith(b"\r\n") else b"\r\n.\r\n"
         recipient = address if needs_utf8 or is_plain_address(address) else sanitize_address(address, "utf-8")
         envelope = [
-            (_Step.MAIL, f"MAIL FROM:<{self._sender}>{options}\r\n".encode()),
+            (_Step.MAIL, f"MAIL FROM:<{envelope_sender(message)}>{options}\r\n".encode()),
             (_Step.RCPT, f"RCPT TO:<{recipient}>\r\n".encode()),
             (_Step.DATA, b"DATA\r\n"),
         ]

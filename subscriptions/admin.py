@@ -8,11 +8,14 @@ from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.models import DELETION, LogEntry
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
 from papers.desk import save_changed
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
+from subscriptions.consent import words_of
+from subscriptions.exporting import export_rows
+from subscriptions.import_admin import SubscriberImportAdmin
 from subscriptions.models import (
     ConsentEvent,
     MailEvent,
@@ -22,10 +25,14 @@ from subscriptions.models import (
     Subscription,
     Suppression,
     SuppressionReason,
+    Wishes,
 )
 from subscriptions.schedule import is_zone, next_due
 from subscriptions.signup import UnsubscribeResult, unsubscribe
+from subscriptions.spreadsheets import csv_lines
 from subscriptions.suppression import suppress
+
+__all__ = ["SubscriberImportAdmin"]
 
 SCHEDULE_FIELDS = {"cadence", "weekday", "hour", "zone"}
 
@@ -51,10 +58,25 @@ class SubscriptionInline(admin.TabularInline[Subscription, Subscriber]):
     autocomplete_fields = ["topic"]
 
 
-class ConsentInline(admin.TabularInline[ConsentEvent, Subscriber]):
+class WishesInline(admin.StackedInline[Wishes, Subscriber]):
+    model = Wishes
+    extra = 0
+
+
+class ShowsWords:
+    """Mixin: what stood at the form when somebody agreed to it, word for word."""
+
+    @admin.display(description="words read")
+    def words_read(self, event: ConsentEvent) -> str:
+        return words_of(event.wording) or "Not known to this version of the program."
+
+
+CONSENT_FIELDS: Any = ["at", "kind", "how", "reason", "wording", "words_read"]
+
+
+class ConsentInline(ShowsWords, admin.TabularInline[ConsentEvent, Subscriber]):
     model = ConsentEvent
-    fields = ["at", "kind", "how", "wording"]
-    readonly_fields = ["at", "kind", "how", "wording"]
+    fields = readonly_fields = CONSENT_FIELDS
     extra = 0
     can_delete = False
     verbose_name_plural = "what they agreed to"
@@ -81,9 +103,9 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
     search_fields = ["email"]
     # The state changes through what the reader does, or through the action below, never by hand; the next hour follows
     # from the schedule.
-    readonly_fields = ["email", "state", "next_due_at", "created_at", "confirmed_at", "public_id"]
-    inlines = [SubscriptionInline, ConsentInline]
-    actions = ["end_subscription"]
+    readonly_fields = ["email", "state", "paused_until", "next_due_at", "created_at", "confirmed_at", "public_id"]
+    inlines = [SubscriptionInline, WishesInline, ConsentInline]
+    actions = ["end_subscription", "export"]
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -104,6 +126,13 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
         ]
         ended = results.count(UnsubscribeResult.UNSUBSCRIBED)
         self.message_user(request, f"Unsubscribed {ended}.", messages.SUCCESS)
+
+    @admin.action(permissions=["view"], description="Export as CSV")
+    def export(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> StreamingHttpResponse:
+        lines = (line.encode() for line in csv_lines(export_rows(queryset)))
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="subscribers-{timezone.now():%Y-%m-%d}.csv"'
+        return response
 
 
 class SuppressionForm(forms.ModelForm[Suppression]):
@@ -187,6 +216,25 @@ class SuppressionAdmin(ReadOnlyAdmin):
         left = queryset.count()
         text = f" {left} asked to be erased: only the person can come back, by subscribing anew." if left else ""
         self.message_user(request, f"Lifted {lifted}.{text}", messages.SUCCESS if lifted else messages.WARNING)
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(ShowsWords, ReadOnlyAdmin):
+    """What an address agreed to and took back, that of erased people too: found by the address, which is not kept."""
+
+    list_display = ["at", "kind", "how", "reason", "wording", "words_read", "subscriber"]
+    list_filter = ["kind", "reason"]
+    list_select_related = ["subscriber"]
+    search_fields = ["=address_hash"]
+    search_help_text = "A whole address."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            return queryset.filter(address_hash=hash_address(normalise_address(search_term))), False
+        except InvalidAddressError:
+            return super().get_search_results(request, queryset, search_term)
 
 
 @admin.register(Notice)

@@ -6,14 +6,14 @@ Anymail makes one shape of every provider's webhooks; see https://anymail.dev/en
 import datetime as dt
 import hashlib
 import logging
-import re
 from typing import Any
 
-from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+from anymail.signals import AnymailTrackingEvent, EventType
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.urls import reverse
 
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
+from subscriptions.bounce_rules import Verdict, judge, kind_of
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.owner import tell_owner
@@ -34,7 +34,6 @@ _STATE_FOR = {
     EventType.FAILED: OutgoingState.FAILED,
 }
 
-_BLOCKS = {RejectReason.SPAM, RejectReason.BLOCKED}
 _BATCH = 500
 # A webhook may overtake the answer to the hand-off it speaks of; it waits this long for that to be recorded.
 _PATIENCE = dt.timedelta(hours=1)
@@ -42,21 +41,23 @@ _PATIENCE = dt.timedelta(hours=1)
 
 def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
     """Keep what a webhook said. True where it is new: the same event posted twice is one event."""
-    if event.event_type not in _STATE_FOR and event.event_type != EventType.UNSUBSCRIBED:
+    kind = kind_of(event)
+    if kind not in _STATE_FOR and kind != EventType.UNSUBSCRIBED:
         return False
     address_hash = _hash_of(event.recipient)
+    verdict = judge(event, provider=provider)
     outgoing_id = str((event.metadata or {}).get("outgoing_id", ""))[:64]
     _, created = MailEvent.objects.get_or_create(
         provider=provider.lower()[:40],
         event_id=_event_id(event, provider=provider),
         defaults={
-            "kind": event.event_type,
+            "kind": kind,
             "outgoing_id": outgoing_id,
             "provider_message_id": str(event.message_id or "")[:255],
             "address_hash": address_hash,
-            "is_hard_bounce": _is_hard_bounce(event),
-            "is_soft_bounce": _is_soft_bounce(event),
-            "is_block": event.reject_reason in _BLOCKS,
+            "is_hard_bounce": verdict is Verdict.HARD,
+            "is_soft_bounce": verdict is Verdict.SOFT,
+            "is_block": verdict is Verdict.BLOCK,
             "detail": _detail(event),
             "happened_at": event.timestamp,
         },
@@ -84,7 +85,7 @@ def apply_events(*, now: dt.datetime) -> int:
 
 
 def _apply(event: MailEvent, *, now: dt.datetime) -> Move:
-    if event.address_hash and (reason := _suppression_for(event)):
+    if event.address_hash and (reason := _suppression_for(event)) and not _is_overtaken(event):
         suppress(address_hash=event.address_hash, reason=reason, now=now, note=f"told by {event.provider}")
     if event.kind == EventType.UNSUBSCRIBED:
         return _unsubscribe(event, now=now)
@@ -115,11 +116,17 @@ def _unsubscribe(event: MailEvent, *, now: dt.datetime) -> Move:
     subscriber = Subscriber.objects.filter(address_hash=event.address_hash).first()
     if subscriber is None:
         return Move.NO_SUCH_MAIL
-    if event.happened_at and subscriber.confirmed_at and event.happened_at < subscriber.confirmed_at:
-        # It comes late: they have confirmed anew since.
+    if _is_overtaken(event):
         return Move.NOTHING_NEW
     unsubscribe(public_id=subscriber.public_id, how="mail service", now=now)
     return Move.MOVED
+
+
+def _is_overtaken(event: MailEvent) -> bool:
+    """Whether it comes late: the owner of the address has confirmed anew since it happened."""
+    if event.happened_at is None:
+        return False
+    return Subscriber.objects.filter(address_hash=event.address_hash, confirmed_at__gt=event.happened_at).exists()
 
 
 def _suppression_for(event: MailEvent) -> SuppressionReason | None:
@@ -127,25 +134,6 @@ def _suppression_for(event: MailEvent) -> SuppressionReason | None:
         return SuppressionReason.COMPLAINT
     # «Spam» and «blocked» are our fault, not the reader's; a full mailbox is nobody's.
     return SuppressionReason.HARD_BOUNCE if event.is_hard_bounce else None
-
-
-def _is_hard_bounce(event: AnymailTrackingEvent) -> bool:
-    """Whether the address itself is no good. Providers do not agree on what is soft, so each tells in its own words:
-    Postmark in `Type`; elsewhere the SMTP answer of the receiving server, where 4xx means «not now»."""
-    if event.event_type not in {EventType.BOUNCED, EventType.REJECTED}:
-        return False
-    if event.reject_reason not in {RejectReason.BOUNCED, RejectReason.INVALID}:
-        return False
-    raw: Any = event.esp_event
-    if isinstance(raw, dict) and raw.get("Type") == "SoftBounce":
-        return False
-    return not re.match(r"\s*(smtp;)?\s*4\d\d\b", str(event.mta_response or ""))
-
-
-def _is_soft_bounce(event: AnymailTrackingEvent) -> bool:
-    """Whether it came back for a reason that may pass: a full mailbox, a server that is down."""
-    is_bounce = event.event_type == EventType.BOUNCED and event.reject_reason not in _BLOCKS
-    return is_bounce and not _is_hard_bounce(event)
 
 
 def _tell_blocked(event: MailEvent) -> None:

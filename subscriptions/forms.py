@@ -1,57 +1,183 @@
 """The forms readers fill in. Cleaning turns what was typed into plain values; services do the rest."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.utils import timezone
 
 from papers.models import Topic
+from papers.volume import recent_volume
 from subscriptions.addresses import InvalidAddressError, normalise_address
-from subscriptions.models import MAX_PAPERS
-from subscriptions.schedule import is_zone
+from subscriptions.consent import current_words
+from subscriptions.fields import (
+    NamesField,
+    PapersField,
+    TopicsField,
+    WordsField,
+    ZoneField,
+    shown_list,
+    zone_groups,
+)
+from subscriptions.models import MAX_PAPERS, language_choices
+from subscriptions.phrases import phrases_of
+from subscriptions.preferences import Preferences
+from subscriptions.schedule import Cadence
+from subscriptions.stamps import new_stamp
+from subscriptions.topic_groups import group_of
+from subscriptions.words import papers_a_day
 
-CATEGORY_GROUP = "Fields"
-QUERY_GROUP = "Themes"
+CADENCES = {
+    Cadence.DAILY: "every day there is something new",
+    Cadence.WEEKDAYS: "Monday to Friday",
+    Cadence.WEEKLY: "once a week",
+}
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_LINES = forms.Textarea(attrs={"rows": 3})
+_NUMBER_ERRORS = dict.fromkeys(
+    ["required", "invalid", "min_value", "max_value"], f"Please give a whole number from 1 to {MAX_PAPERS}."
+)
 
 
-class TopicsField(forms.ModelMultipleChoiceField[Topic]):
-    """Topics by their public slugs, as checkboxes, each with what it is about."""
+def _choice(
+    choices: list[tuple[Any, str]], *, label: str, of: Callable[[Any], Any], what: str
+) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        label=label,
+        choices=choices,
+        coerce=of,
+        required=False,
+        empty_value=None,
+        error_messages={"invalid_choice": f"Please choose {what} from the list."},
+    )
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            queryset=Topic.objects.active(),
-            to_field_name="slug",
-            required=False,
-            widget=forms.CheckboxSelectMultiple,
-            error_messages={
-                "invalid_choice": "One of these topics does not exist. Please choose among those shown.",
-                "invalid_list": "Please choose among the topics shown.",
-            },
-            **kwargs,
+
+class PreferenceFields(forms.Form):
+    """All that a reader may choose. Nothing is required, and what is not sent stays as it was."""
+
+    topics = TopicsField(label="Topics")
+    find = forms.CharField(
+        label="Find a topic",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "enterkeyhint": "search"}),
+    )
+    interest = forms.CharField(
+        label="What else interests you?",
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="In your own words, like «protein folding with diffusion models». Papers whose title or abstract has "
+        "one of your phrases come first.",
+    )
+    authors = NamesField(
+        item="a name",
+        label="Authors to follow",
+        widget=_LINES,
+        help_text="One a line, as the name stands on papers. What comes in from them goes to you, whatever the topic.",
+    )
+    mute_words = WordsField(
+        item="a word or phrase",
+        label="Words to leave out",
+        widget=_LINES,
+        help_text="One a line. Papers with one of them in the title or abstract never come, whoever picked them.",
+    )
+    seeds = PapersField(
+        item="a paper",
+        label="Papers you like",
+        widget=_LINES,
+        help_text="arXiv ids or links, one a line. They are kept for choosing papers like them; so far they change "
+        "nothing.",
+    )
+    cadence = _choice([*CADENCES.items()], label="How often", of=Cadence, what="how often")
+    weekday = _choice([*enumerate(WEEKDAYS)], label="Day, if once a week", of=int, what="a day")
+    hour = _choice([(hour, f"{hour:02}:00") for hour in range(24)], label="Time", of=int, what="an hour")
+    zone = ZoneField(label="Time zone")
+    language = forms.ChoiceField(choices=language_choices, required=False, label="Language of the mail")
+    max_papers = forms.IntegerField(
+        label="Papers in a mail, at most",
+        required=False,
+        min_value=1,
+        max_value=MAX_PAPERS,
+        error_messages=_NUMBER_ERRORS,
+    )
+    wants_replacements = forms.BooleanField(
+        label="New versions too",
+        required=False,
+        help_text="Papers that come back revised, if you have not had them.",
+    )
+    without_cross_lists = forms.BooleanField(
+        label="No cross-lists",
+        required=False,
+        help_text="Only papers whose own field is among your topics, none that are merely listed there as well.",
+    )
+
+    def preferences(self, kept: Preferences | None = None) -> Preferences:
+        """What was chosen; what was not sent at all is as in `kept`. Only for a form that is valid."""
+        kept, chosen = kept or default_preferences(), self.cleaned_data
+
+        def sent(name: str, before: Any) -> Any:
+            return before if name not in self.data or chosen[name] in {None, ""} else chosen[name]
+
+        return Preferences(
+            topics=tuple(topic.slug for topic in chosen["topics"]),
+            cadence=sent("cadence", kept.cadence),
+            weekday=sent("weekday", kept.weekday),
+            hour=sent("hour", kept.hour),
+            zone=sent("zone", kept.zone),
+            language=chosen["language"] if "language" in self.data else kept.language,
+            max_papers=sent("max_papers", kept.max_papers),
+            wants_replacements=chosen["wants_replacements"],
+            wants_cross_lists=not chosen["without_cross_lists"],
+            interest=" ".join(chosen["interest"].split()) if "interest" in self.data else kept.interest,
+            seed_papers=sent("seeds", kept.seed_papers),
+            mute_words=sent("mute_words", kept.mute_words),
+            followed_authors=sent("authors", kept.followed_authors),
         )
 
-
-class TopicChoices:
-    """Mixin: the topics of a form in named groups, each a list of (checkbox, description)."""
-
-    def topic_groups(self) -> list[tuple[str, list[tuple[Any, str]]]]:
+    def topic_groups(self) -> list[tuple[str, list[tuple[Any, Topic]]]]:
+        """The topics in named groups, each a list of (checkbox, topic); of a search only those found or ticked."""
         topics = {topic.slug: topic for topic in Topic.objects.active()}
-        groups: dict[str, list[tuple[Any, str]]] = {}
-        for box in self["topics"]:  # type: ignore[index]
+        wanted = str(self["find"].value() or "").casefold().split()
+        groups: dict[str, list[tuple[Any, Topic]]] = {}
+        for box in self["topics"]:
             topic = topics.get(str(box.data["value"]))
-            if topic:
-                label = CATEGORY_GROUP if topic.categories else QUERY_GROUP
-                groups.setdefault(label, []).append((box, topic.description))
+            if topic and (box.data["selected"] or _is_found(topic, wanted)):
+                groups.setdefault(group_of(topic), []).append((box, topic))
         return list(groups.items())
 
+    def chosen_slugs(self) -> list[str]:
+        """The topics ticked, of those that there are, whether or not the rest of the form is in order."""
+        return [str(box.data["value"]) for box in self["topics"] if box.data["selected"]]
 
-class ZoneField(forms.CharField):
-    """A time zone, as the browser names it. Nobody typed it, so whatever is none counts as not given."""
+    def volume(self) -> str:
+        """How many papers a day the ticked topics stand for, in words."""
+        return papers_a_day(recent_volume(now=timezone.now()), self.chosen_slugs())
 
-    def clean(self, value: Any) -> str:
-        return value if isinstance(value, str) and is_zone(value) else ""
+    def phrases(self) -> list[str]:
+        """What is looked for because of the words that stand in the form."""
+        return phrases_of(str(self["interest"].value() or ""))
+
+    def problems(self) -> list[tuple[Any, str]]:
+        """The fields to mend that are not at the very top, each with the place on the page where it stands."""
+        wrong = [field for field in self.visible_fields() if field.errors and field.name != "email"]
+        return [(field, field.id_for_label or f"part-{field.name}") for field in wrong]
+
+    def has_more_choices(self) -> bool:
+        """Whether anything stands in what is folded away at first."""
+        names = ("authors", "mute_words", "seeds", "wants_replacements", "without_cross_lists")
+        return any(self[name].value() or self[name].errors for name in names)
+
+    def zone_groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Time zones to choose from, with the one chosen, however it is called."""
+        known = {name for _, zones in zone_groups() for name, _ in zones}
+        value = self["zone"].value()
+        own = [("Yours", [(value, value)])] if value and value not in known | {"UTC"} else []
+        return own + zone_groups()
 
 
-class SubscribeForm(TopicChoices, forms.Form):
+class SubscribeForm(PreferenceFields):
     """The sign-up. Only the address is required."""
 
     email = forms.CharField(
@@ -63,20 +189,19 @@ class SubscribeForm(TopicChoices, forms.Form):
             "max_length": "This address is too long to be mailed to.",
         },
     )
-    topics = TopicsField(label="Topics")
-    zone = ZoneField(required=False, widget=forms.HiddenInput)
+    # When the form was shown, and the browser's proof of work where one was asked for: see `subscriptions.guard`.
+    stamp = forms.CharField(required=False, max_length=200, initial=new_stamp, widget=forms.HiddenInput)
+    altcha = forms.CharField(required=False, max_length=4000, widget=forms.HiddenInput)
     # People never see this field; programs that fill in everything do.
     website = forms.CharField(
         required=False,
         label="Leave this empty",
         widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}),
     )
+    consent_words = staticmethod(current_words)
 
     def clean_email(self) -> str:
-        try:
-            return normalise_address(self.cleaned_data["email"])
-        except InvalidAddressError as error:
-            raise forms.ValidationError(str(error)) from error
+        return _address(self.cleaned_data["email"])
 
     @property
     def is_trap_sprung(self) -> bool:
@@ -84,18 +209,75 @@ class SubscribeForm(TopicChoices, forms.Form):
         return bool(self.cleaned_data.get("website"))
 
 
-class PreferencesForm(TopicChoices, forms.Form):
+class PreferencesForm(PreferenceFields):
     """What a reader may change on the manage page."""
 
-    topics = TopicsField(label="Topics")
     max_papers = forms.IntegerField(
         label="Papers in a mail, at most",
         min_value=1,
         max_value=MAX_PAPERS,
-        error_messages=dict.fromkeys(
-            ["required", "invalid", "min_value", "max_value"], f"Please give a whole number from 1 to {MAX_PAPERS}."
-        ),
+        error_messages=_NUMBER_ERRORS,
     )
-    wants_replacements = forms.BooleanField(
-        label="New versions too: papers that come back revised, if you have not had them", required=False
+
+
+class PauseForm(forms.Form):
+    """Until when no mail is to come."""
+
+    until = forms.DateField(
+        label="No mail before",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={
+            "required": "Please give the day on which mail should come again.",
+            "invalid": "Please give a day like 2027-01-31.",
+        },
     )
+
+
+class NewAddressForm(forms.Form):
+    """Where the papers should go from now on."""
+
+    email = forms.CharField(
+        label="Your new mail address",
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": "Please give the new address."},
+    )
+
+    def clean_email(self) -> str:
+        return _address(self.cleaned_data["email"])
+
+
+def default_preferences() -> Preferences:
+    """What somebody gets who chooses nothing."""
+    return Preferences(zone=settings.EDITION_TIME_ZONE)
+
+
+def initial_of(chosen: Preferences) -> dict[str, Any]:
+    """A reader's choices as the forms show them."""
+    return {
+        "topics": list(chosen.topics),
+        "cadence": chosen.cadence.value,
+        "weekday": chosen.weekday,
+        "hour": chosen.hour,
+        "zone": chosen.zone,
+        "language": chosen.language,
+        "max_papers": chosen.max_papers,
+        "wants_replacements": chosen.wants_replacements,
+        "without_cross_lists": not chosen.wants_cross_lists,
+        "interest": chosen.interest,
+        "seeds": shown_list(chosen.seed_papers),
+        "mute_words": shown_list(chosen.mute_words),
+        "authors": shown_list(chosen.followed_authors),
+    }
+
+
+def _address(text: str) -> str:
+    try:
+        return normalise_address(text)
+    except InvalidAddressError as error:
+        raise forms.ValidationError(str(error)) from error
+
+
+def _is_found(topic: Topic, wanted: list[str]) -> bool:
+    text = f"{topic.name} {topic.description} {' '.join(topic.categories)}".casefold()
+    return all(word in text for word in wanted)

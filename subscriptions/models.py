@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from papers.models import Topic
+from papers.models import Paper, Topic
 from subscriptions.outgoing import Outgoing, indexes_of, new_public_id
 from subscriptions.schedule import Cadence, Schedule
 
@@ -56,6 +56,9 @@ class Subscriber(models.Model):
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(db_default=Now())
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    paused_until = models.DateField(
+        null=True, blank=True, help_text="While paused: the day on which mail comes again by itself."
+    )
     topics: "models.ManyToManyField[Topic, Any]" = models.ManyToManyField(
         Topic, through="Subscription", related_name="subscribers"
     )
@@ -97,12 +100,77 @@ class Subscription(models.Model):
         return f"{self.subscriber_id} on {self.topic_id}"
 
 
+class Wishes(models.Model):
+    """What some readers ask for beyond topics. Who asks for nothing has no row, and costs nothing when digests are
+    made."""
+
+    subscriber = models.OneToOneField(Subscriber, primary_key=True, on_delete=models.CASCADE, related_name="wishes")
+    interest = models.CharField(max_length=500, blank=True, help_text="In the reader's own words.")
+    seed_papers = models.JSONField(default=list, blank=True, help_text="Keys of papers they like.")
+    mute_words = models.JSONField(default=list, blank=True, help_text="Papers with one of these never come.")
+    followed_authors = models.JSONField(default=list, blank=True)
+    wants_cross_lists = models.BooleanField(
+        "cross-lists", default=True, help_text="Also papers whose first category is in none of their topics."
+    )
+
+    class Meta:
+        verbose_name_plural = "wishes"
+
+    def __str__(self) -> str:
+        return f"of {self.subscriber_id}"
+
+
+class Leaning(models.TextChoices):
+    MORE = "more", "More like this"
+    LESS = "less", "Less like this"
+
+
+class ReaderSignal(models.Model):
+    """A reader's word on one paper. They can see and clear each."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="signals")
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="reader_signals")
+    leaning = models.CharField(max_length=4, choices=Leaning)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscriber", "paper"], name="reader_signal_once"),
+            models.CheckConstraint(condition=Q(leaning__in=Leaning.values), name="reader_signal_leaning"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id}: {self.leaning} like {self.paper_id}"
+
+
+class AddressChange(models.Model):
+    """A reader asked to be mailed elsewhere; the new address has still to say yes. One a reader: the latest."""
+
+    public_id = models.CharField(max_length=32, default=new_public_id, unique=True, editable=False)
+    subscriber = models.OneToOneField(Subscriber, on_delete=models.CASCADE, related_name="address_change")
+    email = models.EmailField(max_length=254)
+    asked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"of {self.subscriber_id}"
+
+
 class ConsentKind(models.TextChoices):
     REQUESTED = "requested", "Asked to subscribe"
     CONFIRMED = "confirmed", "Confirmed"
     CHANGED = "changed", "Changed preferences"
     UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
     ERASED = "erased", "Erased"
+    IMPORTED = "imported", "Imported, on the owner's word"
+
+
+class Farewell(models.TextChoices):
+    TOO_MUCH = "too_much", "Too many mails"
+    NOT_FOR_ME = "not_for_me", "The papers were not for me"
+    ELSEWHERE = "elsewhere", "I read papers elsewhere"
+    NOT_ASKED = "not_asked", "I never asked for this"
+    OTHER = "other", "Something else"
 
 
 class ConsentEvent(models.Model):
@@ -114,12 +182,50 @@ class ConsentEvent(models.Model):
     at = models.DateTimeField()
     wording = models.CharField(max_length=20, help_text="Version of the words at the form.")
     how = models.CharField(max_length=40, help_text="Which door: form, mail link, one-click header, owner.")
+    reason = models.CharField(max_length=12, choices=Farewell, blank=True, help_text="Why they left, if they said so.")
 
     class Meta:
         ordering = ["at", "id"]
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:%Y-%m-%d %H:%M} UTC"
+
+
+class ImportState(models.TextChoices):
+    PREVIEWED = "previewed", "Looked at, not imported"
+    WAITING = "waiting", "Waiting to be imported"
+    DONE = "done", "Imported"
+    FAILED = "failed", "Failed"
+
+
+class SubscriberImport(models.Model):
+    """A list that was brought along from another service, and what the owner stated about the people on it. Consent
+    events point here, so that each reader's consent can be shown (GDPR, Article 7)."""
+
+    state = models.CharField(max_length=10, choices=ImportState, default=ImportState.PREVIEWED)
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+    by = models.CharField(max_length=150, help_text="Who brought it: a name of the admin, or the command.")
+    file_name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64, help_text="Of the file, so that it can be told which one it was.")
+    source = models.CharField(max_length=20, help_text="The service that the list came from.")
+    consent = models.TextField(help_text="What the people agreed to, where and when, in the owner's words.")
+    wishes = models.JSONField(default=dict, help_text="What they get.")
+    counts = models.JSONField(default=dict, help_text="How many rows met which fate.")
+    problems = models.JSONField(default=list, help_text="The first rows that made no reader, and why.")
+    content = models.BinaryField(null=True, help_text="The file, until it is imported.")
+
+    class Meta:
+        verbose_name = "import of subscribers"
+        verbose_name_plural = "imports of subscribers"
+
+    def __str__(self) -> str:
+        return f"{self.file_name} of {self.started_at:%Y-%m-%d}"
+
+    @property
+    def wording(self) -> str:
+        """How consent events point here."""
+        return f"import {self.pk}"
 
 
 class SuppressionReason(models.TextChoices):
@@ -146,6 +252,9 @@ class NoticeKind(models.TextChoices):
     CONFIRMATION = "confirmation", "Please confirm"
     ALREADY_SUBSCRIBED = "already_subscribed", "You are already subscribed"
     GOODBYE = "goodbye", "Goodbye"
+    FRESH_LINK = "fresh_link", "A link that was asked for"
+    NEW_ADDRESS = "new_address", "Please confirm your new address"
+    STILL_WANTED = "still_wanted", "Do you still want this?"
     SOURCE_STALLED = "source_stalled", "To the owner: a source has stalled"
     SOURCE_BACK = "source_back", "To the owner: a source is back"
     DAYS_MISSING = "days_missing", "To the owner: days went missing"

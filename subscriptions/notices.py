@@ -10,13 +10,15 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db.models import Q
 
+from mailer.languages import speaking
 from mailer.links import absolute
 from mailer.messages import compose, render
 from subscriptions import journal
 from subscriptions.batch import Made, Unmade
 from subscriptions.journal import Claimed, Permission
-from subscriptions.models import OWNER_KINDS, Notice, NoticeKind, SubscriberState
+from subscriptions.models import OWNER_KINDS, AddressChange, Notice, NoticeKind, SubscriberState
 from subscriptions.outgoing import OutgoingState, claim
+from subscriptions.own_links import OWN_LINKS
 from subscriptions.sending import send_claimed
 from subscriptions.suppression import awaits_new_opt_in, may_confirm, not_suppressed
 from subscriptions.tokens import Purpose, link
@@ -69,11 +71,11 @@ class NoticeWork:
         """What goes wrong with one notice stays on its row and never stops the others."""
         notice, address = row.notice, _address_of(row.notice)
         if not address:
-            nobody = "No OWNER_EMAIL is set." if notice.kind in OWNER_KINDS else "The subscriber was erased."
-            return Unmade(row, OutgoingState.SKIPPED, nobody)
+            return Unmade(row, OutgoingState.SKIPPED, _WHY_NOBODY.get(notice.kind, "The subscriber was erased."))
         try:
             language = notice.subscriber.language if notice.subscriber else ""
-            rendered = render(notice.kind, _context(notice), language=language)
+            with speaking(language):
+                rendered = render(notice.kind, _context(notice), language=language)
             message = compose(rendered, to=address, public_id=notice.public_id, now=self._now)
         except SoftTimeLimitExceeded:
             raise
@@ -83,9 +85,18 @@ class NoticeWork:
         return Made(row, message)
 
 
+_WHY_NOBODY = {
+    **dict.fromkeys(map(str, OWNER_KINDS), "No OWNER_EMAIL is set."),
+    str(NoticeKind.NEW_ADDRESS): "Another address was asked for since.",
+}
+
+
 def _address_of(notice: Notice) -> str:
     if notice.kind in OWNER_KINDS:
         return str(settings.OWNER_EMAIL)
+    if notice.kind == NoticeKind.NEW_ADDRESS:
+        change = AddressChange.objects.filter(public_id=notice.details.get("change", "")).first()
+        return change.email if change else ""
     return notice.subscriber.email if notice.subscriber else ""
 
 
@@ -94,11 +105,26 @@ def _context(notice: Notice) -> dict[str, Any]:
         return {**notice.details, "admin_url": f"{settings.SITE_URL}{notice.details.get('admin_path', '')}"}
     public_id = notice.subscriber.public_id
     return {
+        **_of_kind(notice, public_id),
         "confirm_url": link(Purpose.CONFIRM, public_id),
         "manage_url": link(Purpose.MANAGE, public_id),
         "unsubscribe_url": link(Purpose.UNSUBSCRIBE, public_id),
         "subscribe_url": absolute("subscriptions:subscribe"),
+        "privacy_url": absolute("subscriptions:privacy"),
     }
+
+
+def _of_kind(notice: Notice, public_id: str) -> dict[str, str]:
+    """The link that is the point of a mail of this kind. Made now, so that its time begins when the mail leaves."""
+    match notice.kind:
+        case NoticeKind.FRESH_LINK:
+            purpose = Purpose(notice.details["purpose"])
+            return {"purpose": purpose.value, "what_for": str(OWN_LINKS[purpose]), "own_url": link(purpose, public_id)}
+        case NoticeKind.NEW_ADDRESS:
+            return {"new_address_url": link(Purpose.NEW_ADDRESS, notice.details["change"])}
+        case NoticeKind.STILL_WANTED:
+            return {"keep_url": link(Purpose.KEEP, public_id)}
+    return {}
 
 
 def _allowed(now: dt.datetime) -> Q:
@@ -106,10 +132,12 @@ def _allowed(now: dt.datetime) -> Q:
     unconfirmed = Q(subscriber__state=SubscriberState.PENDING) & may_confirm(now)
     back = Q(subscriber__state=SubscriberState.ACTIVE) & awaits_new_opt_in(now)
     known = Q(subscriber__state__in=[SubscriberState.ACTIVE, SubscriberState.PAUSED]) & not_suppressed()
-    # Whoever came back meanwhile is told no goodbye, and whoever complained hears nothing at all.
+    # Whoever came back meanwhile is told no goodbye. Who has left may still ask what we keep.
     gone = Q(subscriber__state=SubscriberState.UNSUBSCRIBED) & not_suppressed()
     is_for_owner = Q(kind__in=OWNER_KINDS)
     is_confirmation, is_goodbye = Q(kind=NoticeKind.CONFIRMATION), Q(kind=NoticeKind.GOODBYE)
+    is_own_link = Q(kind=NoticeKind.FRESH_LINK)
     to_owner = is_for_owner & Q(subscriber__isnull=True)
     to_reader = ~is_confirmation & ~is_goodbye & ~is_for_owner & known
-    return to_owner | (is_confirmation & (unconfirmed | back)) | (is_goodbye & gone) | to_reader
+    to_gone = (is_goodbye | is_own_link) & gone
+    return to_owner | (is_confirmation & (unconfirmed | back)) | to_gone | to_reader

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 
@@ -51,7 +52,13 @@ def known_zone(name: str) -> ZoneInfo:
 
 def is_zone(name: str) -> bool:
     """Whether this is the name of a time zone that this machine knows."""
-    return name in available_timezones()
+    return name in _zones()
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    # It looks through the whole directory of zones each time it is asked.
+    return frozenset(available_timezones())
 
 
 def _wanted(schedule: Schedule, day: dt.date) -> bool:

@@ -8,3 +8,8 @@ subscriber_confirmed = Signal()
 # Arguments: outgoing_id, provider_message_id, state, detail, address_hash, is_soft_bounce, now. A mail service told us
 # what became of a mail that is no notice.
 mail_event_stored = Signal()
+# Arguments: subscriber_id, first, count. A reader wants to see what we keep of them. A receiver returns a dict of plain
+# values, of long lists no more than `count` items from `first` on (None: all).
+reader_data_asked_for = Signal()
+# Arguments: subscriber_id. The row is about to be deleted: what names its owner elsewhere goes now.
+subscriber_erased = Signal()

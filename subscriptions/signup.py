@@ -4,32 +4,26 @@ Every function is safe to call twice: the second call finds nothing left to do a
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from papers.models import Topic
 from subscriptions.addresses import hash_address
+from subscriptions.consent import BY_MAIL_LINK, record_consent
 from subscriptions.models import (
-    ConsentEvent,
     ConsentKind,
+    Farewell,
     Notice,
     NoticeKind,
     Subscriber,
     SubscriberState,
-    Subscription,
 )
 from subscriptions.outgoing import OutgoingState
+from subscriptions.preferences import Preferences, store_preferences
 from subscriptions.signals import subscriber_confirmed
-from subscriptions.suppression import awaits_new_opt_in, lift_for_new_opt_in
-
-# Raise it whenever the words at the form change: each consent event says which words were read.
-CONSENT_WORDING = "2026-11"
-# How a link in a mail is called in the record of consent.
-BY_MAIL_LINK = "mail link"
+from subscriptions.suppression import awaits_new_opt_in, lift_for_new_opt_in, may_be_asked
 
 # Nobody can have a stranger's mailbox flooded: one confirmation a day, and three in a month until one of them is used.
 # Who never confirms is forgotten.
@@ -52,17 +46,18 @@ class UnsubscribeResult(Enum):
 
 
 @transaction.atomic
-def request_subscription(
-    *, address: str, topic_slugs: Sequence[str], zone: str, how: str, now: dt.datetime, language: str = ""
-) -> int | None:
-    """Somebody asked, at one of our doors, to subscribe this (normalised) address.
+def request_subscription(*, address: str, preferences: Preferences, how: str, now: dt.datetime) -> int | None:
+    """Somebody asked, at one of our doors, to subscribe this (normalised) address: every door comes through here.
 
     A new address gets a confirmation; a known one a mail that says so, and nothing of it is changed, since anybody can
-    type anybody's address. A reader whom no mail reaches since a bounce long ago is asked anew. Returns the
-    id of the notice to send, or None where no mail may go now. The caller shows the same page in every case.
+    type anybody's address. A reader whom no mail reaches since a bounce long ago is asked anew. Of an address that must
+    not be mailed nothing is kept. Returns the id of the notice to send, or None where no mail may go now. The caller
+    shows the same page in every case.
     """
+    if not may_be_asked(address_hash=hash_address(address), now=now):
+        return None
     subscriber, created = Subscriber.objects.select_for_update().get_or_create(
-        email=address, defaults={"address_hash": hash_address(address), "zone": zone, "language": language}
+        email=address, defaults={"address_hash": hash_address(address)}
     )
     is_reader = subscriber.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
     if is_reader and not awaits_yes(subscriber, now=now):
@@ -73,10 +68,8 @@ def request_subscription(
         return None
     if subscriber.state != SubscriberState.ACTIVE:
         if not created:
-            Subscriber.objects.filter(pk=subscriber.pk).update(
-                state=SubscriberState.PENDING, zone=zone, language=language
-            )
-        set_topics(subscriber, topic_slugs)
+            Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.PENDING, paused_until=None)
+        store_preferences(subscriber, preferences, now=now)
     record_consent(subscriber, ConsentKind.REQUESTED, how=how, now=now)
     return notice_id
 
@@ -108,7 +101,7 @@ def awaits_yes(subscriber: Subscriber, *, now: dt.datetime) -> bool:
 
 
 @transaction.atomic
-def unsubscribe(*, public_id: str, how: str, now: dt.datetime) -> UnsubscribeResult:
+def unsubscribe(*, public_id: str, how: str, now: dt.datetime, reason: Farewell | str = "") -> UnsubscribeResult:
     """No more mail, from this moment: a digest not yet handed over is not sent any more."""
     changed = (
         Subscriber.objects.filter(public_id=public_id)
@@ -118,7 +111,7 @@ def unsubscribe(*, public_id: str, how: str, now: dt.datetime) -> UnsubscribeRes
     if not changed:
         return UnsubscribeResult.ALREADY_UNSUBSCRIBED
     subscriber = Subscriber.objects.get(public_id=public_id)
-    record_consent(subscriber, ConsentKind.UNSUBSCRIBED, how=how, now=now)
+    record_consent(subscriber, ConsentKind.UNSUBSCRIBED, how=how, now=now, reason=reason)
     # Who pressed a button of ours is told that it worked; who used the mail program's asked for no more mail at all.
     if how == BY_MAIL_LINK:
         _write_notice(subscriber, NoticeKind.GOODBYE, now=now)
@@ -126,17 +119,9 @@ def unsubscribe(*, public_id: str, how: str, now: dt.datetime) -> UnsubscribeRes
 
 
 @transaction.atomic
-def change_preferences(
-    *,
-    subscriber: Subscriber,
-    topic_slugs: Sequence[str],
-    max_papers: int,
-    wants_replacements: bool = False,
-    now: dt.datetime,
-) -> None:
+def change_preferences(*, subscriber: Subscriber, preferences: Preferences, now: dt.datetime) -> None:
     """What the subscriber chose on the manage page."""
-    Subscriber.objects.filter(pk=subscriber.pk).update(max_papers=max_papers, wants_replacements=wants_replacements)
-    set_topics(subscriber, topic_slugs)
+    store_preferences(subscriber, preferences, now=now)
     record_consent(subscriber, ConsentKind.CHANGED, how=BY_MAIL_LINK, now=now)
 
 
@@ -146,27 +131,6 @@ def forget_unconfirmed(*, now: dt.datetime) -> int:
     rows = Subscriber.objects.filter(state=SubscriberState.PENDING, confirmed_at__isnull=True, created_at__lt=old)
     forgotten, _ = rows.exclude(notices__created_at__gte=old).delete()
     return forgotten
-
-
-def set_topics(subscriber: Subscriber, slugs: Sequence[str]) -> None:
-    """Make these the subscriber's topics, neither more nor fewer. Slugs nobody knows are the form's to refuse."""
-    wanted = set(Topic.objects.active().filter(slug__in=slugs).values_list("id", flat=True))
-    Subscription.objects.filter(subscriber=subscriber).exclude(topic_id__in=wanted).delete()
-    Subscription.objects.bulk_create(
-        [Subscription(subscriber=subscriber, topic_id=topic_id) for topic_id in sorted(wanted)], ignore_conflicts=True
-    )
-
-
-def record_consent(subscriber: Subscriber, kind: ConsentKind, *, how: str, now: dt.datetime) -> None:
-    """Append to what the subscriber agreed to."""
-    ConsentEvent.objects.create(
-        subscriber=subscriber,
-        address_hash=subscriber.address_hash,
-        kind=kind,
-        at=now,
-        wording=CONSENT_WORDING,
-        how=how,
-    )
 
 
 def _write_notice(subscriber: Subscriber, kind: NoticeKind, *, now: dt.datetime) -> int | None:

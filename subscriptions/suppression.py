@@ -36,14 +36,23 @@ def not_suppressed(path: str = "") -> Q:
     return ~Q(Exists(Suppression.objects.filter(address_hash=OuterRef(f"{path}address_hash"))))
 
 
+def may_be_asked(*, address_hash: str, now: dt.datetime) -> bool:
+    """Whether a sign-up may send this address anything: not where its owner complained, where we said never again, or
+    where a mail bounced within the last month."""
+    rows = Suppression.objects.filter(address_hash=address_hash).exclude(_open_to_new_opt_in(now))
+    return not rows.exists()
+
+
 def may_confirm(now: dt.datetime) -> Q:
     """The condition «a confirmation may go to this row's address»: weaker, since the person asked for it just now."""
-    blocking = Suppression.objects.filter(address_hash=OuterRef("address_hash")).exclude(
-        Q(reason=SuppressionReason.ERASED) | Q(reason__in=_BOUNCES, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)
-    )
+    blocking = Suppression.objects.filter(address_hash=OuterRef("address_hash")).exclude(_open_to_new_opt_in(now))
     return ~Q(Exists(blocking))
 
 
 def awaits_new_opt_in(now: dt.datetime) -> Q:
     """The condition «this row's address is suppressed, and its owner may end that by confirming anew»."""
     return may_confirm(now) & ~not_suppressed()
+
+
+def _open_to_new_opt_in(now: dt.datetime) -> Q:
+    return Q(reason=SuppressionReason.ERASED) | Q(reason__in=_BOUNCES, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)

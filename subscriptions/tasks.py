@@ -1,16 +1,33 @@
 """Doorways for the worker: each takes ids or nothing, calls one function, and is safe to run twice."""
 
+import logging
+
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
+from limits.buckets import hold, release
+from subscriptions.asking_again import ask_again as ask
+from subscriptions.bounce_mailbox import MailboxError, open_mailbox
+from subscriptions.bounce_reading import read_mailbox
 from subscriptions.events import apply_events
+from subscriptions.guard import forget_visitors
 from subscriptions.heartbeat import beat
+from subscriptions.import_runs import forget_previews, imports_wait
+from subscriptions.import_runs import run_imports as run
 from subscriptions.models import Notice
+from subscriptions.moving import forget_old_changes
 from subscriptions.notices import send_notices as send
 from subscriptions.outgoing import due_ids, sweep
+from subscriptions.pausing import end_pauses
 from subscriptions.signup import forget_unconfirmed
 
+logger = logging.getLogger(__name__)
+
 BATCH = 50
+BOUNCE_MAILBOX_TURN = "bounce-mailbox"
+READING_SECONDS = 290
+LETTERS = 2000
 
 
 @shared_task
@@ -26,11 +43,49 @@ def show_life() -> None:
 
 
 @shared_task
+def read_bounces() -> None:
+    """Take in what came back to the bounce address; one worker at a time, and at most so many letters a time."""
+    token = hold(BOUNCE_MAILBOX_TURN, seconds=READING_SECONDS) if settings.BOUNCE_MAILBOX else ""
+    if not token:
+        return
+    try:
+        with open_mailbox(settings.BOUNCE_MAILBOX) as mailbox:
+            counts = read_mailbox(mailbox, mailbox.names()[:LETTERS])
+        logger.info("read the bounce mailbox: %s", dict(counts))
+    except MailboxError as error:
+        # It is asked again in five minutes.
+        logger.warning("%s", error)
+    finally:
+        release(BOUNCE_MAILBOX_TURN, token=token)
+
+
+@shared_task
+def run_imports() -> None:
+    """Import the lists that the owner said yes to."""
+    run(now=timezone.now())
+
+
+@shared_task
 def tick() -> None:
-    """Once a minute: end leases that ran out, ring for notices the queue forgot, apply what mail services said, and
-    forget who never confirmed."""
+    """Once a minute: end leases that ran out, ring for notices the queue forgot, apply what mail services said, wake
+    those whose pause is over, forget who never confirmed and who knocked long ago, and ring for lists that wait to be
+    imported."""
     sweep(Notice)
     if ids := due_ids(Notice, limit=BATCH):
         send_notices.delay(ids)
     apply_events(now=timezone.now())
+    end_pauses(now=timezone.now())
     forget_unconfirmed(now=timezone.now())
+    forget_old_changes(now=timezone.now())
+    forget_visitors()
+    forget_previews(now=timezone.now())
+    if imports_wait():
+        run_imports.delay()
+
+
+@shared_task
+def ask_again() -> None:
+    """Once a day: the yearly question to readers who gave no sign, where the owner wants it asked."""
+    report = ask(now=timezone.now())
+    if report.notice_ids:
+        send_notices.delay(list(report.notice_ids))

@@ -22,10 +22,30 @@ class Purpose(StrEnum):
     CONFIRM = "confirm"
     MANAGE = "manage"
     UNSUBSCRIBE = "unsubscribe"
+    # A word on single papers of a digest.
+    SIGNAL = "signal"
+    # The yearly «do you still want this?».
+    KEEP = "keep"
+    # What a forwarded mail must not allow: each by a link of its own, asked for a moment ago.
+    ARCHIVE = "archive"
+    EXPORT = "export"
+    ERASE = "erase"
+    ADDRESS = "address"
+    # Sent to a reader's new address; it names the change, not the reader.
+    NEW_ADDRESS = "new-address"
 
 
 # Links in old mails must work for ever; only what grants something new runs out.
-MAX_AGE = {Purpose.CONFIRM: dt.timedelta(days=7)}
+_FRESH = dt.timedelta(hours=2)
+MAX_AGE = {
+    Purpose.CONFIRM: dt.timedelta(days=7),
+    Purpose.KEEP: dt.timedelta(days=90),
+    Purpose.ARCHIVE: _FRESH,
+    Purpose.EXPORT: _FRESH,
+    Purpose.ERASE: _FRESH,
+    Purpose.ADDRESS: _FRESH,
+    Purpose.NEW_ADDRESS: dt.timedelta(days=2),
+}
 _VERSION = "1"
 
 

@@ -1,12 +1,34 @@
-from django.urls import path
+from django.urls import path, re_path
 
-from subscriptions import views
+from subscriptions.pages import confirming, leaving, managing, outside, own, signup
 
 app_name = "subscriptions"
 urlpatterns = [
-    path("subscribe/", views.subscribe, name="subscribe"),
-    path("subscribe/check-your-inbox/", views.check_inbox, name="check_inbox"),
-    path("confirm/<str:token>/", views.confirm, name="confirm"),
-    path("manage/<str:token>/", views.manage, name="manage"),
-    path("unsubscribe/<str:token>/", views.unsubscribe_page, name="unsubscribe"),
+    path("subscribe/", signup.subscribe, name="subscribe"),
+    path("subscribe/check-your-inbox/", signup.check_inbox, name="check_inbox"),
+    path("subscribe/challenge/", signup.challenge, name="challenge"),
+    path("subscribe/volume/", signup.volume, name="volume"),
+    path("subscribe/embed/", outside.embed, name="embed"),
+    path("subscribe/embedded/", outside.embedded, name="embedded"),
+    path("api/subscribe/", outside.api, name="api"),
+    path("privacy/", signup.privacy, name="privacy"),
+    path("confirm/<str:token>/", confirming.confirm, name="confirm"),
+    path("manage/<str:token>/", managing.manage, name="manage"),
+    path("manage/<str:token>/pause/", managing.pause_page, name="pause"),
+    path("manage/<str:token>/mail-me/", managing.mail_me, name="mail_me"),
+    path("manage/<str:token>/clear/", managing.clear, name="clear"),
+    path("signal/<str:token>/", managing.signals, name="signal"),
+    re_path(
+        r"^signal/(?P<token>[^/]+)/(?P<leaning>more|less)/(?P<paper_id>[0-9]{1,18})/$",
+        managing.signal,
+        name="signal_paper",
+    ),
+    path("unsubscribe/<str:token>/", leaving.unsubscribe_page, name="unsubscribe"),
+    path("unsubscribe/<str:token>/undo/", leaving.undo, name="undo"),
+    path("archive/<str:token>/", own.archive, name="archive"),
+    path("export/<str:token>/", own.export, name="export"),
+    path("erase/<str:token>/", own.erase, name="erase"),
+    path("address/<str:token>/", own.change_address, name="address"),
+    path("new-address/<str:token>/", own.new_address, name="new-address"),
+    path("keep/<str:token>/", own.keep, name="keep"),
 ]

@@ -25,6 +25,7 @@ class Mail:
 
     recipients: list[str]
     source: bytes
+    sender: str = ""
 
     @property
     def message(self) -> EmailMessage:
@@ -61,7 +62,7 @@ class SmtpServer:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         answer = self.answers.pop(0) if self.answers else OK
         if answer in {OK, DROP}:
-            self.mails.append(Mail(recipients=list(envelope.rcpt_tos), source=envelope.content))
+            self.mails.append(Mail(list(envelope.rcpt_tos), envelope.content, sender=envelope.mail_from))
         if answer == DROP:
             server.transport.abort()
         return answer

@@ -5,11 +5,12 @@ import sys
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
 
 BATCH = 50
+Item = TypeVar("Item")
 
 
 class AnsweringCommand(BaseCommand, ABC):
@@ -46,8 +47,8 @@ class AnsweringCommand(BaseCommand, ABC):
             self.stdout.write(text)
 
 
-def in_batches(ids: Sequence[int], *, quiet: bool) -> Iterator[Sequence[int]]:
-    """These ids, a batch at a time, with a bar for whoever watches."""
+def in_batches(ids: Sequence[Item], *, quiet: bool) -> Iterator[Sequence[Item]]:
+    """These ids or names, a batch at a time, with a bar for whoever watches."""
     is_watched = not quiet and bool(ids) and sys.stderr.isatty()
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]

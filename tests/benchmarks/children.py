@@ -17,9 +17,23 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.choosing import choose_for_all, make_wishes
+from tests.benchmarks.imports import export_list, import_list
 from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
+from tests.benchmarks.signups import answer_times, bomb_the_form
 
-__all__ = ["feedparser_alone", "forget_papers", "store_feed", "store_records"]
+__all__ = [
+    "answer_times",
+    "bomb_the_form",
+    "choose_for_all",
+    "export_list",
+    "feedparser_alone",
+    "forget_papers",
+    "import_list",
+    "make_wishes",
+    "store_feed",
+    "store_records",
+]
 
 POSTGRES_FACTS = {
     "commits": "xact_commit from pg_stat_database where datname = current_database()",

@@ -11,6 +11,10 @@ WHOLE: dict[str, Any] = {
     "FETCH_ALLOW": frozenset(),
     "POSTAL_ADDRESS": "1 Example Street",
     "HTTPS": True,
+    "REPLY_TO": "editor@example.org",
+    "TRUSTED_PROXIES": ("10.0.0.0/8",),
+    "EMAIL_PROVIDER": "smtp",
+    "BOUNCE_ADDRESS": "bounce@example.org",
 }
 
 
@@ -38,7 +42,10 @@ def test_an_installation_that_has_everything_is_left_in_peace(settings: Settings
     [
         ({"FETCH_ALLOW": frozenset({"127.0.0.1:80"})}, ["dailypapers.E010"]),
         ({"POSTAL_ADDRESS": ""}, ["dailypapers.E011"]),
+        ({"REPLY_TO": ""}, ["dailypapers.W013"]),
         ({"HTTPS": False}, ["dailypapers.W010"]),
+        ({"TRUSTED_PROXIES": ()}, ["dailypapers.W011"]),
+        ({"BOUNCE_ADDRESS": ""}, ["dailypapers.W012"]),
     ],
 )
 def test_each_thing_that_is_lacking_is_said_by_itself_with_what_to_do(

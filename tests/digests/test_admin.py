@@ -27,6 +27,7 @@ from subscriptions.models import (
     MailEvent,
     Notice,
     Subscriber,
+    SubscriberImport,
     SubscriberState,
     Suppression,
     SuppressionReason,
@@ -101,6 +102,8 @@ def one_of_each() -> None:
     Notice.objects.create(kind="confirmation", subscriber=reader, address_hash=reader.address_hash)
     Suppression.objects.create(address_hash="0" * 64, reason=SuppressionReason.MANUAL, at=NOW)
     MailEvent.objects.create(provider="postmark", event_id="1", kind="delivered")
+    wishes = {"topics": ["language"], "cadence": "weekly", "weekday": 2, "hour": 8}
+    SubscriberImport.objects.create(by="admin", file_name="list.csv", source="plain", consent="Yes.", wishes=wishes)
     ConsentEvent.objects.create(
         subscriber=reader, address_hash=reader.address_hash, kind="confirmed", at=NOW, wording="1", how="mail link"
     )

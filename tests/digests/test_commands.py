@@ -27,6 +27,7 @@ from papers.fetching import FetchPolicy
 from papers.models import Paper, Source, SourceState, Topic
 from papers.sample.server import SAMPLE_PATHS, serve_sample
 from subscriptions.models import MailEvent, Notice, Subscriber
+from subscriptions.preferences import Preferences
 from subscriptions.signup import request_subscription
 from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber, make_topic
 from tests.servers import Reply, serve
@@ -312,7 +313,7 @@ def test_a_topic_is_matched_by_hand_and_a_dry_run_only_says_so():
 
 def ask(email: str) -> None:
     # The database's clock goes on while ours stands still at a day that may be long past.
-    request_subscription(address=email, topic_slugs=[], zone="UTC", how="form", now=NOW)
+    request_subscription(address=email, preferences=Preferences(), how="form", now=NOW)
 
 
 def everything() -> list[list[dict[str, Any]]]:

@@ -153,11 +153,14 @@ def test_every_kind_of_digest_in_every_language(kind: dict[str, Any], *, has_sig
         make_edition([make_paper(title="Of a day between")], date=TODAY - dt.timedelta(days=1))
         make_delivery(edition=earlier, subscriber=reader, state="accepted", due_at=NOW - dt.timedelta(days=3))
     shelf = Shelf(now=NOW)
-    if has_signals:
-        shelf.signal_link = lambda public_id: f"https://papers.example.org/signal/1{public_id}.1xW.{'y' * 43}/"
+    shelf.signal_link = _signal_link if has_signals else None
     joined, plain, _ = both(reader, edition, shelf)
     assert_same(joined, plain)
     assert (joined.html.count("/signal/1"), joined.text.count("/signal/1")) == ((24, 24) if has_signals else (0, 0))
+
+
+def _signal_link(public_id: str) -> str:
+    return f"https://papers.example.org/signal/1{public_id}.1xW.{'y' * 43}/"
 
 
 def test_readers_of_different_kinds_share_a_press_and_get_each_their_own():

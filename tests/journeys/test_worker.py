@@ -32,11 +32,11 @@ from config.bootstrap import point_sample_at
 point_sample_at({sample!r})
 """
 SIGN_UP = """
+from subscriptions.preferences import Preferences
 from subscriptions.signup import request_subscription
 from django.utils import timezone
-request_subscription(
-    address="ada@example.org", topic_slugs=["vision"], zone="Europe/Berlin", how="form", now=timezone.now()
-)
+chosen = Preferences(topics=("vision",), zone="Europe/Berlin")
+request_subscription(address="ada@example.org", preferences=chosen, how="form", now=timezone.now())
 """
 PRESS = """
 from django.test import Client

@@ -33,7 +33,9 @@ from mailer.messages import Message, Rendered, compose, render
 from papers.feeds import parse_feed
 from papers.feeds.kinds import SourceKind
 from subscriptions.models import NoticeKind
+from subscriptions.own_links import OWN_LINKS
 from subscriptions.schedule import Cadence, Schedule
+from subscriptions.tokens import Purpose
 
 NOW = dt.datetime(2026, 11, 23, 7, 5, tzinfo=dt.UTC)
 DAY = NOW.date()
@@ -123,8 +125,13 @@ def digest_message(*, count: int = 8, has_summaries: bool = False, now: dt.datet
 def notice(kind: str, *, language: str = "") -> Rendered:
     """A notice of this kind with details as the program would give."""
     context = {
-        **{f"{name}_url": f"{SITE}/{name}/1{'x' * 60}/" for name in ("confirm", "manage", "unsubscribe")},
+        **{
+            f"{name}_url": f"{SITE}/{name}/1{'x' * 60}/"
+            for name in ("confirm", "manage", "unsubscribe", "own", "keep", "new_address")
+        },
         "subscribe_url": f"{SITE}/subscribe/",
+        "privacy_url": f"{SITE}/privacy/",
+        "what_for": OWN_LINKS[Purpose.EXPORT],
         "admin_url": f"{SITE}/admin/",
         "source": "arXiv: computation and language",
         "reason": "no new papers for 3 days",

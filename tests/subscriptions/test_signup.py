@@ -7,6 +7,7 @@ import pytest
 
 from digests.models import Delivery
 from papers.models import Topic
+from subscriptions.addresses import hash_address
 from subscriptions.models import (
     ConsentEvent,
     Notice,
@@ -17,6 +18,7 @@ from subscriptions.models import (
     SuppressionReason,
 )
 from subscriptions.outgoing import OutgoingState
+from subscriptions.preferences import Preferences
 from subscriptions.signup import (
     ConfirmResult,
     UnsubscribeResult,
@@ -35,7 +37,9 @@ DAY = dt.timedelta(days=1)
 
 
 def ask(*, topics: tuple[str, ...] = (), zone: str = "UTC", now: dt.datetime = NOW) -> int | None:
-    return request_subscription(address=ADDRESS, topic_slugs=topics, zone=zone, how="form", now=now)
+    return request_subscription(
+        address=ADDRESS, preferences=Preferences(topics=tuple(topics), zone=zone), how="form", now=now
+    )
 
 
 def consents() -> list[tuple[str, str]]:
@@ -178,7 +182,7 @@ def test_a_new_double_opt_in_lifts_what_the_person_or_the_mailbox_said_and_nothi
 def test_changed_preferences_replace_the_old_ones_and_are_recorded():
     reader = make_subscriber(topics=["language", "vision"])
     kept = reader.subscriptions.get(topic__slug="vision").pk
-    change_preferences(subscriber=reader, topic_slugs=["vision", "agents"], max_papers=5, now=NOW)
+    change_preferences(subscriber=reader, preferences=Preferences(topics=("vision", "agents"), max_papers=5), now=NOW)
     reader.refresh_from_db()
     assert reader.max_papers == 5
     assert set(reader.topics.values_list("slug", flat=True)) == {"vision", "agents"}
@@ -254,11 +258,31 @@ def test_a_reader_cut_off_by_an_old_bounce_is_asked_anew_and_their_yes_lifts_it(
 )
 def test_other_suppressions_of_a_reader_are_lifted_by_no_link(reason: SuppressionReason, days_ago: int):
     reader = cut_off(reason, days_ago=days_ago)
-    ask()
-    assert Notice.objects.get().kind == NoticeKind.ALREADY_SUBSCRIBED
+    assert ask() is None
+    assert not Notice.objects.exists()
     assert not awaits_yes(reader, now=NOW)
     assert confirm_subscription(public_id=reader.public_id, now=NOW) is ConfirmResult.ALREADY_CONFIRMED
     assert Suppression.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "days_ago", "is_asked"),
+    [
+        (SuppressionReason.COMPLAINT, 400, False),
+        (SuppressionReason.MANUAL, 400, False),
+        (SuppressionReason.HARD_BOUNCE, 29, False),
+        (SuppressionReason.SOFT_BOUNCE, 29, False),
+        (SuppressionReason.HARD_BOUNCE, 31, True),
+        (SuppressionReason.SOFT_BOUNCE, 31, True),
+        (SuppressionReason.ERASED, 0, True),
+    ],
+)
+def test_of_an_address_that_must_not_be_mailed_a_sign_up_keeps_nothing(
+    reason: SuppressionReason, days_ago: int, *, is_asked: bool
+):
+    Suppression.objects.create(address_hash=hash_address(ADDRESS), reason=reason, at=NOW - days_ago * DAY)
+    assert (ask() is not None) == is_asked
+    assert Subscriber.objects.exists() == Notice.objects.exists() == ConsentEvent.objects.exists() == is_asked
 
 
 # --- coming back ------------------------------------------------------------------------------------------------------
@@ -308,11 +332,11 @@ def test_a_sign_up_that_no_mail_can_ask_about_changes_nothing():
 
 
 def test_the_language_asked_for_at_the_form_is_kept_and_a_strangers_request_does_not_change_it():
-    request_subscription(address=ADDRESS, topic_slugs=(), zone="UTC", how="form", now=NOW, language="de")
+    request_subscription(address=ADDRESS, preferences=Preferences(language="de"), how="form", now=NOW)
     reader = Subscriber.objects.get()
     assert reader.language == "de"
     Subscriber.objects.update(state=SubscriberState.ACTIVE)
-    request_subscription(address=ADDRESS, topic_slugs=(), zone="UTC", how="form", now=NOW, language="en")
+    request_subscription(address=ADDRESS, preferences=Preferences(language="en"), how="form", now=NOW)
     reader.refresh_from_db()
     assert reader.language == "de"
 

@@ -29,25 +29,14 @@ from subscriptions.outgoing import OutgoingState
 from subscriptions.tasks import send_notices, tick
 from subscriptions.tokens import Purpose, make_token
 from tests.factories import make_edition, make_paper, make_subscriber
+from tests.subscriptions.pages import everything, page_of, words
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 REAL_BELL = Task.apply_async
 ADDRESS = "ada@example.org"
+NOTHING: list[Any] = [[]] * 9
 SUBSCRIBE = "/subscribe/"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
-
-
-def page_of(purpose: Purpose, subscriber: Subscriber) -> str:
-    return reverse(f"subscriptions:{purpose}", kwargs={"token": make_token(purpose, subscriber.public_id)})
-
-
-def everything() -> list[Any]:
-    models = (Subscriber, Notice, ConsentEvent, Subscriber.topics.through, Delivery)
-    return [list(model.objects.order_by("pk").values()) for model in models]
-
-
-def words(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
 # --- the form -------------------------------------------------------------------------------------
@@ -84,7 +73,7 @@ def test_the_answer_is_the_same_whoever_has_the_address(client: Client):
 def test_the_trap_is_answered_like_everybody_and_writes_nothing(client: Client):
     response = client.post(SUBSCRIBE, {"email": ADDRESS, "website": "https://spam.example"})
     assert (response.status_code, response["Location"]) == (302, "/subscribe/check-your-inbox/")
-    assert everything() == [[], [], [], [], []]
+    assert everything() == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -103,7 +92,7 @@ def test_bad_input_is_said_in_words_and_writes_nothing(client: Client, data: dic
     response = client.post(SUBSCRIBE, data)
     assert response.status_code == 422
     assert message in words(response)
-    assert everything() == [[], [], [], [], []]
+    assert everything() == NOTHING
 
 
 def test_a_topic_no_database_could_hold_is_an_unknown_topic(client: Client):
@@ -125,7 +114,7 @@ def test_a_zone_nobody_knows_becomes_the_sites_own(client: Client, settings: Set
 
 def test_no_box_is_ticked_before_the_reader_ticks_it(client: Client):
     page = client.get(SUBSCRIBE).content.decode()
-    assert page.count('type="checkbox"') == 15
+    assert page.count('type="checkbox"') == 17
     assert "checked" not in page
 
 

@@ -23,7 +23,9 @@ from papers.recording import judge_all
 from subscriptions.events import apply_events
 from subscriptions.management.commands.send_notices import send_waiting_notices
 from subscriptions.models import Notice
+from subscriptions.moving import forget_old_changes
 from subscriptions.outgoing import due_ids
+from subscriptions.pausing import end_pauses
 from subscriptions.signup import forget_unconfirmed
 
 logger = logging.getLogger(__name__)
@@ -34,10 +36,11 @@ class Command(AnsweringCommand):
 
     help = (
         "Do one minute's work of every kind in this process: visit the sources whose time has come, apply what mail "
-        "services reported, publish the editions that are due, plan and send the digests, send the notices, and forget "
-        "who never confirmed. For machines where cron stands in for the worker, and for seeing what a minute does; "
-        "workers may run at the same time. What is not due is left alone. --dry-run does all but fetching and sending, "
-        "counts, and takes everything back. Exit code 1: a step failed; the others were still done."
+        "services reported, wake readers whose pause is over, publish the editions that are due, plan and send the "
+        "digests, send the notices, and forget who never confirmed. For machines where cron stands in for the worker,"
+        " and for seeing what a minute does; workers may run at the same time. What is not due is left alone. --dry-"
+        "run does all but fetching and sending, counts, and takes everything back. Exit code 1: a step failed; the "
+        "others were still done."
     )
     has_dry_run = True
 
@@ -49,6 +52,7 @@ class Command(AnsweringCommand):
         is_dry, now = options["dry_run"], timezone.now()
         work: list[Callable[[], dict[str, Any]]] = [
             lambda: _apply(now),
+            lambda: {"pauses_ended": end_pauses(now=now)},
             lambda: _publish(now),
             lambda: {"owner_told": tell_about_sources(now=now)},
             lambda: _plan(now),
@@ -115,6 +119,7 @@ def _plan(now: dt.datetime) -> dict[str, Any]:
 
 
 def _forget(now: dt.datetime) -> dict[str, Any]:
+    forget_old_changes(now=now)
     return {"unconfirmed_forgotten": forget_unconfirmed(now=now)}
 
 

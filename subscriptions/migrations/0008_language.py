@@ -1,11 +1,10 @@
-from django.db import migrations, models
-
 import subscriptions.models
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("subscriptions", "0005_leaner_readers"),
+        ("subscriptions", "0007_reader_preferences"),
     ]
 
     operations = [
@@ -24,6 +23,9 @@ class Migration(migrations.Migration):
                     ("confirmation", "Please confirm"),
                     ("already_subscribed", "You are already subscribed"),
                     ("goodbye", "Goodbye"),
+                    ("fresh_link", "A link that was asked for"),
+                    ("new_address", "Please confirm your new address"),
+                    ("still_wanted", "Do you still want this?"),
                     ("source_stalled", "To the owner: a source has stalled"),
                     ("source_back", "To the owner: a source is back"),
                     ("days_missing", "To the owner: days went missing"),

@@ -1,0 +1,46 @@
+"""What people agree to, word for word, and the record of it: appended to, never changed (GDPR, Article 7)."""
+
+import datetime as dt
+
+from subscriptions.models import ConsentEvent, ConsentKind, Farewell, Subscriber, SubscriberImport
+
+# The words at the form, by the version that each consent event names. Add a version whenever they change, and keep
+# the old ones: they are what people have read.
+WORDINGS = {
+    "2026-11": "We keep your address and choices for this mail only. One click in any mail ends it.",
+    "2026-12": (
+        "Once you have said yes in the mail that comes first, we keep your address and your choices to choose papers "
+        "for you and mail them, and for nothing else. One click in any mail ends it, and you can see, take along or "
+        "erase all we have at any time."
+    ),
+}
+CONSENT_WORDING = "2026-12"
+BY_MAIL_LINK = "mail link"
+
+
+def current_words() -> str:
+    """What the form says now."""
+    return WORDINGS[CONSENT_WORDING]
+
+
+def words_of(wording: str) -> str:
+    """What somebody had read, by the version their consent event names; of imported people what the owner stated."""
+    imported = wording.removeprefix("import ")
+    if imported != wording and imported.isdecimal():
+        return SubscriberImport.objects.filter(pk=int(imported)).values_list("consent", flat=True).first() or ""
+    return WORDINGS.get(wording, "")
+
+
+def record_consent(
+    subscriber: Subscriber, kind: ConsentKind, *, how: str, now: dt.datetime, reason: Farewell | str = ""
+) -> ConsentEvent:
+    """Append to what the subscriber agreed to."""
+    return ConsentEvent.objects.create(
+        subscriber=subscriber,
+        address_hash=subscriber.address_hash,
+        kind=kind,
+        at=now,
+        wording=CONSENT_WORDING,
+        how=how,
+        reason=reason,
+    )
