@@ -4,8 +4,8 @@ for (const field of document.querySelectorAll("input[name=zone]")) {
   field.value = zone;
 }
 for (const list of document.querySelectorAll("select[name=zone]")) {
-  // What somebody chose stays: the list comes back after a mistake elsewhere, with their choice in it.
-  if (!zone || list.form.querySelector("[aria-invalid]") || list.dataset.chosen) continue;
+  // What somebody chose stays: the form comes back after a look or a mistake, with their choice in it.
+  if (!zone || "chosen" in list.dataset) continue;
   if (![...list.options].some((option) => option.value === zone)) {
     list.add(new Option(zone.replaceAll("_", " "), zone), 0);
   }

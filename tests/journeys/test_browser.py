@@ -199,6 +199,8 @@ def test_a_mistake_is_said_beside_the_field_and_a_browser_tells_its_zone(browser
         page.goto("/subscribe/")
         expect(page.locator("select[name=zone]")).to_have_value("Asia/Tokyo")
         page.select_option("select[name=zone]", "Europe/Berlin")
+        page.get_by_role("button", name="See what this brings").click()
+        page.wait_for_url("**/subscribe/#part-topics")
         page.fill("input[name=email]", "ada@nowhere")
         page.locator("input[value=vision]").check()
         with page.expect_response(lambda response: response.request.method == "POST") as answered:
