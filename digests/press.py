@@ -73,10 +73,29 @@ class _Gapped(NamedTuple):
 
     template: Template
     gaps: int
+    # Whether no line of it begins with a dot.
+    is_plain: bool
 
-    def fill(self, url: str) -> Filled:
-        """The piece for one reader."""
-        return Filled(self.template, (url,) * self.gaps)
+    def fill(self, url: str, octets: bytes) -> Filled:
+        """The piece for one reader; `octets` are the link's."""
+        return _Linked(self, url, octets)
+
+
+class _Linked(Filled):
+    """A template filled with one link, which is as long as its mark and has nothing in it that must be looked for: a
+    card or two for each paper of each digest, so it is made with as little as possible."""
+
+    __slots__ = ()
+
+    def __init__(self, gapped: _Gapped, url: str, octets: bytes) -> None:
+        template = gapped.template
+        self._template, self._values = template, (url,) * gapped.gaps
+        given = (octets,) * gapped.gaps
+        self.wire = template.wire % given
+        self.stuffed = self.wire if gapped.is_plain else template.stuffed % given
+        self.begins_with_dot = template.begins_with_dot
+        self.has_break = True
+        self.first = self.last = self.longest = template.longest
 
 
 class _Entry(NamedTuple):
@@ -118,6 +137,7 @@ class Press:
         """
         frame = self._frame(frame_context, personal.language)
         signal_url = personal.signal_url
+        signal_octets = signal_url.encode()
         entries = self._entries.setdefault((personal.language, len(signal_url)), {})
         html: list[Piece | Filled] = []
         text: list[Piece | Filled] = []
@@ -131,9 +151,9 @@ class Press:
                 text.append(heading_text)
             known = entries.get(id(line))
             entry = known[1] if known else self._entry(line, personal, entries)
-            html.append(entry.html if isinstance(entry.html, Piece) else entry.html.fill(signal_url))
+            html.append(entry.html if isinstance(entry.html, Piece) else entry.html.fill(signal_url, signal_octets))
             words = entry.texts.get(number) or entry.text(number)
-            text.append(words if isinstance(words, Piece) else words.fill(signal_url))
+            text.append(words if isinstance(words, Piece) else words.fill(signal_url, signal_octets))
             titles.append(entry.title)
         whole_html = frame.html(html, personal, count=len(lines), titles=titles)
         whole_text = frame.text(text, personal)
@@ -317,7 +337,8 @@ def _with_gaps(text: str, mark: str) -> Piece | _Gapped:
     if not mark or mark not in text:
         return Piece(text)
     parts = text.split(mark)
-    return _Gapped(Template(parts, [mark] * (len(parts) - 1)), len(parts) - 1)
+    template = Template(parts, [mark] * (len(parts) - 1))
+    return _Gapped(template, len(parts) - 1, is_plain=template.stuffed == template.wire)
 
 
 def _styled(piece: str) -> str:
