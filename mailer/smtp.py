@@ -18,6 +18,7 @@ import time
 from collections import deque
 from email.utils import parseaddr
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -71,7 +72,7 @@ class SmtpLine:
         self._can_pipeline = bool(smtp.has_extn("pipelining"))
         self._can_8bit = bool(smtp.has_extn("8bitmime"))
         self._can_utf8 = bool(smtp.has_extn("smtputf8"))
-        self._sender = sanitize_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1], "utf-8")
+        self._sender = _bare_address(settings.DEFAULT_FROM_EMAIL)
         self._timeout = timeout
         self.is_open = True
         self.outcome: Outcome | None = None
@@ -299,3 +300,9 @@ class SmtpLine:
         self._backend.connection = None
         with contextlib.suppress(OSError):
             self._socket.close()
+
+
+@lru_cache(maxsize=8)
+def _bare_address(mailbox: str) -> str:
+    """The address of a mailbox that may have a name before it, as a command of SMTP carries it."""
+    return sanitize_address(parseaddr(mailbox)[1], "utf-8")

@@ -220,8 +220,9 @@ def one_of(values: Iterable[int] | Iterable[str]) -> RawSQL:
     found = list(values)
     if not _is_postgres():
         return RawSQL("SELECT value FROM JSON_EACH(%s)", [json.dumps(found)])
-    kind = "text" if found and isinstance(found[0], str) else "bigint"
-    return RawSQL(f"SELECT UNNEST(%s::{kind}[])", [found])  # noqa: S611 - one of two words of ours
+    if found and isinstance(found[0], str):
+        return RawSQL("SELECT JSON_ARRAY_ELEMENTS_TEXT(%s::json)", [json.dumps(found)])
+    return RawSQL("SELECT UNNEST(%s::text::bigint[])", [array_of(found)])
 
 
 # --- the two databases ------------------------------------------------------------------------------------------------
@@ -282,13 +283,14 @@ def _text(words: str) -> str:
 def _one_of(ids: Sequence[int]) -> tuple[str, list[Any]]:
     """The condition «the mail is one of these», and its parameter: one text, however many they are."""
     if _is_postgres():
-        return "mail.id = ANY (%s::text::bigint[])", [_array(ids)]
+        return "mail.id = ANY (%s::text::bigint[])", [array_of(ids)]
     return "mail.id IN (SELECT value FROM JSON_EACH(%s))", [json.dumps(ids)]
 
 
-def _array(ids: Iterable[int]) -> str:
-    """An array as PostgreSQL writes one: psycopg looks at each element, which takes longer than the rest of its work."""
-    return f"{{{','.join(map(str, ids))}}}"
+def array_of(values: Iterable[object]) -> str:
+    """Numbers or instants as an array in PostgreSQL's own words: psycopg looks at each of them, which takes longer than
+    all else it does."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _given(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[str, str, list[Any]]:
@@ -300,7 +302,11 @@ def _given(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[st
         types = ", ".join([f"{column.name} {column.type}" for column in columns])
         source = f"JSON_TO_RECORDSET(%s::json) AS given ({types})"
         # The array makes it look up the few rows by their ids, whatever it thinks of the size of the table.
-        return source, "mail.id = ANY (%s::text::bigint[]) AND mail.id = given.id", [named, _array([row[0] for row in rows])]
+        return (
+            source,
+            "mail.id = ANY (%s::text::bigint[]) AND mail.id = given.id",
+            [named, array_of([row[0] for row in rows])],
+        )
     extracts = ", ".join(
         [f"JSON_EXTRACT(value, '$[{index}]') AS {column.name}" for index, column in enumerate(columns)]
     )
