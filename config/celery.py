@@ -9,8 +9,9 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 
+from mailer.links import prepare_links
 from subscriptions.stopping import tell_to_stop
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -41,6 +42,13 @@ app.conf.beat_schedule = {
     "ask-again": {"task": "subscriptions.tasks.ask_again", "schedule": crontab(hour="9", minute="23")},
     "prune-deliveries": {"task": "digests.tasks.prune", "schedule": crontab(hour="3", minute="17")},
 }
+
+
+@worker_init.connect
+def on_start(**kwargs: Any) -> None:
+    """Read what links need, all addresses of the site, before the pool forks: no digest waits for it, and the processes
+    of the pool share its memory."""
+    prepare_links()
 
 
 @worker_shutting_down.connect

@@ -5,6 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, InterfaceError, connection
@@ -246,8 +247,15 @@ _NOTHING_SINCE = {
 
 def _values(digest: Digest) -> list[object]:
     """For `_WRITTEN` and `_LOOKED_AT`."""
-    since = connection.ops.adapt_datetimefield_value(digest.seen_since)
-    return [digest.paper_ids, digest.reasons, digest.edition.revision, str(since), sorted(digest.seen_ids)]
+    paper_ids = [line.card.paper_id for line in digest.lines]
+    reasons = [line.reason for line in digest.lines]
+    return [paper_ids, reasons, digest.edition.revision, _written(digest.seen_since), sorted(digest.seen_ids)]
+
+
+@lru_cache(maxsize=64)
+def _written(instant: dt.datetime) -> str:
+    """An instant as the database at hand reads it; all digests of an edition share it."""
+    return str(connection.ops.adapt_datetimefield_value(instant))
 
 
 def _reason_of_reader_or_edition(reader_state: str, edition: Edition, *, now: dt.datetime) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from digests.models import Delivery, Edition, SkippedDay, age_limit
+from subscriptions.journal import array_of
 from subscriptions.models import Subscriber
 from subscriptions.schedule import Cadence, Schedule, next_due
 
@@ -160,7 +161,8 @@ def _given(readers: Sequence[DueReader], instants: Sequence[dt.datetime]) -> tup
     """Readers with an instant each, as a table `given` (id, at) for FROM, and its parameters."""
     ids = [reader.pk for reader in readers]
     if _is_postgres():
-        return "UNNEST(%s::bigint[], %s::timestamptz[]) AS given (id, at)", [ids, list(instants)]
+        arrays = "UNNEST(%s::text::bigint[], %s::text::timestamptz[])"
+        return f"{arrays} AS given (id, at)", [array_of(ids), array_of(instants)]
     rows = json.dumps(list(zip(ids, map(_instant, instants), strict=True)))
     pairs = "JSON_EXTRACT(value, '$[0]') AS id, JSON_EXTRACT(value, '$[1]') AS at"
     return f"(SELECT {pairs} FROM JSON_EACH(%s)) AS given", [rows]  # noqa: S608

@@ -2,7 +2,12 @@
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import get_resolver, reverse
+
+
+def prepare_links() -> None:
+    """Read the addresses of all pages now, which the first link would do: it takes a good part of a second."""
+    get_resolver().reverse_dict  # noqa: B018 - reading it is what fills it
 
 
 def absolute(viewname: str, **kwargs: str) -> str:

@@ -43,14 +43,18 @@ class Filled:
     def __init__(self, template: "Template", values: tuple[str, ...]) -> None:
         self._template = template
         self._values = values = tuple([value if "\r" not in value else _one_line_end(value) for value in values])
-        octets = tuple([value.encode().replace(b"\n", b"\r\n") for value in values])
+        octets = tuple([value.encode() for value in values])
+        lengths = [len(octet) for octet in octets]
+        if any(["\n" in value for value in values]):  # noqa: C419 - quicker
+            octets = tuple([octet.replace(b"\n", b"\r\n") for octet in octets])
+            lengths = [len(line) for octet in octets for line in octet.split(b"\r\n")]
         self.wire = template.wire % octets
         if any([value.startswith(".") or "\n." in value for value in values]):  # noqa: C419 - quicker
             self.stuffed = self.wire.replace(b"\r\n.", b"\r\n..")
         else:
             self.stuffed = template.stuffed % octets
         self.begins_with_dot = template.begins_with_dot
-        self.longest = max([template.longest, *[len(line) for value in octets for line in value.split(b"\r\n")]])
+        self.longest = max(template.longest, *lengths)
         self.has_break, self.first, self.last = True, self.longest, self.longest
 
     @property

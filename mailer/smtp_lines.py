@@ -58,6 +58,17 @@ class SmtpLines:
                 line.on_time(now)
         return done
 
+    def refresh(self, count: int) -> bool:
+        """After a pause: let go of connections that the server closed meanwhile, and open more where there are fewer
+        than `count`. False where none is left."""
+        for line in self.lines:
+            line.on_ready()
+        self._collect()
+        with contextlib.suppress(OSError):
+            while self._idle and len(self.lines) < count:
+                self._add(self._reopen())
+        return bool(self._idle)
+
     def close(self) -> None:
         """End all connections."""
         for line in self.lines:
@@ -82,10 +93,12 @@ class SmtpLines:
         self._idle.remove(line)
         self._watched.pop(line, None)
         with contextlib.suppress(OSError):
-            another = self._reopen()
-            self.lines.append(another)
-            self._idle.append(another)
-            self._watch(another)
+            self._add(self._reopen())
+
+    def _add(self, line: SmtpLine) -> None:
+        self.lines.append(line)
+        self._idle.append(line)
+        self._watch(line)
 
     def _watch(self, line: SmtpLine) -> None:
         """Have the selector wait for what this line waits for."""

@@ -56,12 +56,12 @@ def claim_rows(
     token = secrets.token_hex(16)
     now = _now()
     wanted = list(ids)
-    source, condition, params = _given([[pk] for pk in wanted], [_ID])
+    condition, params = _one_of(wanted)
     # S608: names of tables and columns are ours, values travel as parameters.
     rows = _execute(
         f"""UPDATE {_table(model)} AS mail
             SET state = 'claimed', claim_token = %s, lease_until = {_later("%s")}
-            FROM {source} WHERE {condition} AND mail.state = 'queued'
+            WHERE {condition} AND mail.state = 'queued'
             AND (mail.not_before IS NULL OR mail.not_before <= {now}) AND (mail.worker_deaths = 0 OR %s)
             RETURNING {_back(*columns)}""",  # noqa: S608
         [token, lease.total_seconds(), *params, len(wanted) == 1],
@@ -186,11 +186,11 @@ def put_back_rows(model: type[Outgoing], rows: Sequence[Claimed], reason: str, *
     """Give claimed rows back, unsent, not to be tried again before `after` has passed."""
     if not rows:
         return set()
-    source, condition, params = _given([[row.pk] for row in rows], [_ID])
+    condition, params = _one_of([row.pk for row in rows])
     put_back = _execute(
         f"""UPDATE {_table(model)} AS mail
             SET state = 'queued', reason = %s, claim_token = '', lease_until = NULL, not_before = {_later("%s")}
-            FROM {source} WHERE {condition} AND mail.claim_token = %s AND mail.state = 'claimed'
+            WHERE {condition} AND mail.claim_token = %s AND mail.state = 'claimed'
             RETURNING {_back("id")}""",  # noqa: S608
         [_text(reason), after.total_seconds(), *params, rows[0].claim_token],
     )
@@ -220,8 +220,9 @@ def one_of(values: Iterable[int] | Iterable[str]) -> RawSQL:
     found = list(values)
     if not _is_postgres():
         return RawSQL("SELECT value FROM JSON_EACH(%s)", [json.dumps(found)])
-    kind = "text" if found and isinstance(found[0], str) else "bigint"
-    return RawSQL(f"SELECT UNNEST(%s::{kind}[])", [found])  # noqa: S611 - one of two words of ours
+    if found and isinstance(found[0], str):
+        return RawSQL("SELECT JSON_ARRAY_ELEMENTS_TEXT(%s::json)", [json.dumps(found)])
+    return RawSQL("SELECT UNNEST(%s::text::bigint[])", [array_of(found)])
 
 
 # --- the two databases ------------------------------------------------------------------------------------------------
@@ -279,6 +280,19 @@ def _text(words: str) -> str:
     return words.replace("\x00", "")
 
 
+def _one_of(ids: Sequence[int]) -> tuple[str, list[Any]]:
+    """The condition «the mail is one of these», and its parameter: one text, however many they are."""
+    if _is_postgres():
+        return "mail.id = ANY (%s::text::bigint[])", [array_of(ids)]
+    return "mail.id IN (SELECT value FROM JSON_EACH(%s))", [json.dumps(ids)]
+
+
+def array_of(values: Iterable[object]) -> str:
+    """Numbers or instants as an array in PostgreSQL's own words: psycopg looks at each of them, which takes longer than
+    all else it does."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
 def _given(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[str, str, list[Any]]:
     """These rows as a table `given` with these columns, the first of them the id: for FROM, the condition that finds
     their mails, and the parameters of both. The rows travel as one JSON text, so the statement's text stays the same
@@ -288,7 +302,11 @@ def _given(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[st
         types = ", ".join([f"{column.name} {column.type}" for column in columns])
         source = f"JSON_TO_RECORDSET(%s::json) AS given ({types})"
         # The array makes it look up the few rows by their ids, whatever it thinks of the size of the table.
-        return source, "mail.id = ANY (%s::bigint[]) AND mail.id = given.id", [named, [row[0] for row in rows]]
+        return (
+            source,
+            "mail.id = ANY (%s::text::bigint[]) AND mail.id = given.id",
+            [named, array_of([row[0] for row in rows])],
+        )
     extracts = ", ".join(
         [f"JSON_EXTRACT(value, '$[{index}]') AS {column.name}" for index, column in enumerate(columns)]
     )

@@ -1,6 +1,5 @@
 """Claiming rows and sending their mails, over lines to the mail service that are opened as they are needed."""
 
-import contextlib
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,8 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from mailer.lines import Lines, mail_provider, open_lines
+from mailer.kept_lines import borrow_lines, give_back_lines
+from mailer.lines import Lines, mail_provider
 from subscriptions import journal
 from subscriptions.batch import HANDFUL, LOOK_AGAIN, Batch, Row, Work
 from subscriptions.outgoing import OutgoingState
@@ -44,7 +44,7 @@ def send_claimed(work: Work[Row], ids: Iterable[int]) -> list[OutgoingState | No
                 if lines is not None:
                     lines.close()
                 try:
-                    lines = open_lines(min(settings.SEND_CONNECTIONS, len(rows)))
+                    lines = borrow_lines(min(settings.SEND_CONNECTIONS, len(rows)))
                 except OSError as error:
                     reason = f"The mail service could not be reached: {error.__class__.__name__}."
                     put_back = journal.put_back_rows(work.model, rows, reason, after=LOOK_AGAIN)
@@ -66,8 +66,7 @@ def send_claimed(work: Work[Row], ids: Iterable[int]) -> list[OutgoingState | No
                 return states
     finally:
         if lines is not None:
-            with contextlib.suppress(OSError):
-                lines.close()
+            give_back_lines(lines)
     return states
 
 

@@ -1,5 +1,6 @@
 """What every test gets: an environment of its own, a mailbox of its own, and no way out to the network."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from digests.shelf import clear_shelf
+from mailer.kept_lines import close_kept_lines
 
 pytest_plugins = ["tests.factories"]
 
@@ -32,6 +34,13 @@ def own_mailbox(settings: Settings, tmp_path: Path) -> Path:
 def empty_shelf() -> None:
     """Nothing that an earlier test's digests were made of."""
     clear_shelf()
+
+
+@pytest.fixture(autouse=True)
+def no_kept_lines() -> Iterator[None]:
+    """No connection to the mail server of another test."""
+    yield
+    close_kept_lines()
 
 
 @pytest.fixture(autouse=True)
