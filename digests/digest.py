@@ -25,6 +25,8 @@ class Digest:
     # The reader's deliveries due since then that had left when this was chosen: one more, and the choice is stale.
     seen_since: dt.datetime
     seen_ids: frozenset[int]
+    # Not so where the papers of a digest that was made before are repeated.
+    is_chosen: bool = True
 
     @property
     def paper_ids(self) -> list[int]:
@@ -57,16 +59,17 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
 def repeat_digest(
     recipient: Recipient, edition: Edition, *, shelf: Shelf, paper_ids: Sequence[int], reasons: Sequence[str]
 ) -> Digest:
-    """The digest that was made before, with the same papers for the same reasons; without those withdrawn since."""
+    """The digest that was made before, with the same papers for the same reasons; without those withdrawn since, or
+    sent in another digest."""
     editions = shelf.covered(recipient.last_date, edition)
     cards = shelf.cards(paper_ids, editions=editions)
     lines = [
         Line(cards[pk], section_of(reason), reason)
         for pk, reason in zip(paper_ids, reasons, strict=False)
-        if pk in cards and not cards[pk].is_withdrawn
+        if pk in cards and not cards[pk].is_withdrawn and pk not in recipient.seen_paper_ids
     ]
     lines.sort(key=lambda line: ORDER[line.section])
-    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen))
+    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), is_chosen=False)
 
 
 def covered_editions(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> list[Edition]:
