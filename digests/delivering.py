@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -30,9 +31,15 @@ from subscriptions.suppression import not_suppressed
 
 logger = logging.getLogger(__name__)
 
+_AMENDED = "The edition was changed while the digest was made: it is made anew."
+_NOTHING_TO_SAY = "Nothing to say: every paper of the edition was sent before."
 _SUPPRESSED = "The address is suppressed."
 _READER_IS = "The reader is "
 _WRITTEN = (Column("paper_ids", "jsonb"), Column("reasons", "jsonb"), Column("edition_revision", "int"))
+_NOTHING_AGAIN = "Nothing to send again: every paper it had was withdrawn since, or came in another digest."
+# A paused edition takes no tokens from those that may leave, and makes no mails that would only have to wait.
+_EDITION_IS_NOT_PAUSED = """AND NOT EXISTS (
+    SELECT 1 FROM digests_edition AS edition WHERE edition.id = mail.edition_id AND edition.state = 'paused')"""
 _LOOKED_AT = (Column("seen_since", "timestamptz"), Column("seen_ids", "jsonb"))
 
 
@@ -53,6 +60,8 @@ class ClaimedDelivery(Claimed):
     edition_id: int
     subscriber_id: int | None
     is_resend: bool
+    # Of the edition, when the digest was made.
+    revision: int = 0
 
 
 def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
@@ -64,7 +73,13 @@ def send_deliveries(ids: Iterable[int], *, now: dt.datetime) -> SendReport:
 
 def send_again(deliveries: QuerySet[Delivery]) -> int:
     """Send those of these that failed or are unknown once more, each with the papers it had. Safe to press twice."""
-    return outgoing.send_again(deliveries, resend_at=Now())
+    may_have_left = Case(When(state=OutgoingState.UNKNOWN, then=Now()), default=F("may_have_left_at"))
+    return outgoing.send_again(deliveries, resend_at=Now(), may_have_left_at=may_have_left)
+
+
+def due_deliveries(*, limit: int) -> list[int]:
+    """The deliveries that may leave now, oldest first; not those of editions that are paused."""
+    return outgoing.due_ids(Delivery, limit=limit, also=~Q(edition__state=EditionState.PAUSED))
 
 
 def bring_back_for(subscriber: Subscriber, *, edition: Edition) -> bool:
@@ -84,15 +99,19 @@ class DigestWork:
     """How deliveries become mails; see `subscriptions.batch.Work`."""
 
     model = Delivery
+    keeps_day_cap = True
 
     def __init__(self, *, now: dt.datetime) -> None:
         self._now = now
         self._shelf = shelf_for(now)
-        self._permission = Permission(Delivery, _allowed(now), also=_NOTHING_SINCE[connection.vendor])
+        self._permission = Permission(
+            Delivery, _allowed(now) & _IS_OF_THIS_REVISION, also=_NOTHING_SINCE[connection.vendor]
+        )
+        self._is_amended = False
 
-    def claim(self, ids: Sequence[int]) -> list[ClaimedDelivery]:
+    def claim(self, ids: Sequence[int], *, token: str, again: bool) -> list[ClaimedDelivery]:
         columns = ["id", "public_id", "attempt", "edition_id", "subscriber_id", "resend_at"]
-        token, rows = journal.claim_rows(Delivery, ids, columns=columns)
+        rows = journal.claim_rows(Delivery, ids, token=token, columns=columns, also=_EDITION_IS_NOT_PAUSED, again=again)
         return [
             ClaimedDelivery(
                 pk=pk,
@@ -107,6 +126,24 @@ class DigestWork:
         ]
 
     def make(self, rows: Sequence[ClaimedDelivery]) -> Iterator[Made[ClaimedDelivery] | Unmade[ClaimedDelivery]]:
+        readers, editions, suppressed = self._read(rows)
+        for place, row in enumerate(rows):
+            if self._is_amended:
+                readers, editions, suppressed = self._read(rows[place:])
+            edition = editions[row.edition_id]
+            row.revision = edition.revision
+            reader = readers.get(row.edition_id, {}).get(row.subscriber_id or 0)
+            if reason := self._reason_not_to_make(reader, edition, suppressed):
+                yield Unmade(row, OutgoingState.SKIPPED, reason)
+            elif reader is not None:
+                yield self._make_one(row, reader, edition)
+
+    def _read(
+        self, rows: Sequence[ClaimedDelivery]
+    ) -> tuple[dict[int, dict[int, Recipient]], dict[int, Edition], set[str]]:
+        """The readers of these rows, by edition, with the editions and the addresses that must get no mail."""
+        self._is_amended = False
+        self._shelf.begin_batch(self._now)
         editions = Edition.objects.in_bulk({row.edition_id for row in rows})
         groups: dict[int, list[int]] = defaultdict(list)
         for row in rows:
@@ -117,15 +154,10 @@ class DigestWork:
             for pk, ids in groups.items()
         }
         suppressed = read_suppressed([reader for found in readers.values() for reader in found.values()])
-        for row in rows:
-            edition = editions[row.edition_id]
-            reader = readers.get(row.edition_id, {}).get(row.subscriber_id or 0)
-            if reason := self._reason_not_to_make(reader, edition, suppressed):
-                yield Unmade(row, OutgoingState.SKIPPED, reason)
-            elif reader is not None:
-                yield self._make_one(row, reader, edition)
+        return readers, editions, suppressed
 
     def begin(self, mails: Sequence[Made[ClaimedDelivery]], *, again: bool) -> set[int]:
+        journal.take_turns(mail.row.subscriber_id for mail in mails if mail.row.subscriber_id is not None)
         return journal.begin_rows(
             Delivery,
             [mail.row for mail in mails],
@@ -143,6 +175,10 @@ class DigestWork:
             return None, ""
         if reason := _reason_not_to_send(fresh, now=self._now):
             return OutgoingState.SKIPPED, reason
+        if fresh.edition.revision != row.revision:
+            # What was made of it is old by now, and so is what the rest of this handful would be made of.
+            self._is_amended = True
+            return None, _AMENDED
         return None, _why_later(fresh)
 
     def _reason_not_to_make(self, reader: Recipient | None, edition: Edition, suppressed: set[str]) -> str:
@@ -167,8 +203,7 @@ class DigestWork:
         try:
             digest = self._choose(row, reader, edition)
             if not digest.lines:
-                reason = "Nothing to say: every paper of the edition was sent before."
-                return Unmade(row, OutgoingState.SKIPPED, reason)
+                return Unmade(row, OutgoingState.SKIPPED, _NOTHING_TO_SAY if digest.is_chosen else _NOTHING_AGAIN)
             return Made(row, _compose(row, digest, reader, self._shelf), digest)
         except OverBudgetError as error:
             logger.error("delivery %s: %s", row.public_id, error)  # noqa: TRY400 - the message says it all
@@ -217,6 +252,10 @@ def _allowed(now: dt.datetime) -> Q:
     )
 
 
+# What a correction or a withdrawal changed since the digest was made must not leave as it was.
+_IS_OF_THIS_REVISION = Q(edition__revision=RawSQL("given.edition_revision", ()))
+
+
 def _is_newest() -> Q:
     """No digest of a later edition waits for this reader, or went out: that one covers this edition too."""
     later = Delivery.objects.filter(
@@ -234,7 +273,8 @@ def _is_newest() -> Q:
 _NOTHING_SINCE_SQL = """AND NOT EXISTS (
     SELECT 1 FROM digests_delivery AS sent WHERE sent.subscriber_id = mail.subscriber_id
     AND sent.due_at >= given.seen_since AND sent.edition_id <> mail.edition_id
-    AND (sent.state IN ({states}) OR (sent.state IN ('queued', 'claimed') AND sent.resend_at IS NOT NULL))
+    AND (sent.state IN ({states}) OR sent.may_have_left_at IS NOT NULL
+        OR (sent.state IN ('queued', 'claimed') AND sent.resend_at IS NOT NULL))
     AND {unseen})"""
 _NOTHING_SINCE = {
     vendor: _NOTHING_SINCE_SQL.format(states=", ".join(f"'{state.value}'" for state in SENT_STATES), unseen=unseen)

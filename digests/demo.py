@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from digests.delivering import send_deliveries
+from digests.delivering import due_deliveries, send_deliveries
 from digests.digest import build_digest, render_digest
 from digests.editions import publish_now
 from digests.models import Delivery, Edition, EditionPaper
@@ -20,7 +20,6 @@ from papers.models import FetchStatus, Paper, Source, SourceState
 from papers.recording import Visit
 from subscriptions.addresses import hash_address
 from subscriptions.models import Subscriber, SubscriberState
-from subscriptions.outgoing import due_ids
 
 READER = "reader@example.org"
 
@@ -117,7 +116,7 @@ def _send(report: DemoReport, edition: Edition, *, now: dt.datetime) -> None:
         ("digest built", f"{len(digest.lines)} papers, {len(rendered.html.encode()) // 1024} KB of HTML")
     )
     plan_due(now=now)
-    sent = send_deliveries(due_ids(Delivery, limit=10), now=now)
+    sent = send_deliveries(due_deliveries(limit=10), now=now)
     report.rows.append(("accepted", str(sent.accepted)))
     skipped = list(Delivery.objects.exclude(reason="").values_list("reason", flat=True))
     report.rows.append(("skipped", f"{sent.skipped}{': ' + skipped[0] if skipped else ''}"))

@@ -34,6 +34,8 @@ class Digest:
     seen_ids: frozenset[int]
     # The day of the oldest edition in it.
     since_date: dt.date | None = None
+    # Not so where the papers of a digest that was made before are repeated.
+    is_chosen: bool = True
 
     @property
     def paper_ids(self) -> list[int]:
@@ -80,16 +82,24 @@ def _choose_by_wishes(wishes: Wishes, arranged: Arranged, reader: Reader, *, wor
 def repeat_digest(
     recipient: Recipient, edition: Edition, *, shelf: Shelf, paper_ids: Sequence[int], reasons: Sequence[str]
 ) -> Digest:
-    """The digest that was made before, with the same papers for the same reasons; without those withdrawn since."""
+    """The digest that was made before, with the same papers for the same reasons; without those withdrawn since, or
+    sent in another digest."""
     editions = shelf.covered(recipient.last_date, edition)
     cards = shelf.cards(paper_ids, editions=editions)
     lines = [
         Line(cards[pk], section_of(reason), reason)
         for pk, reason in zip(paper_ids, reasons, strict=False)
-        if pk in cards and not cards[pk].is_withdrawn
+        if pk in cards and not cards[pk].is_withdrawn and pk not in recipient.seen_paper_ids
     ]
     lines.sort(key=lambda line: ORDER[line.section])
-    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
+    return Digest(
+        edition,
+        tuple(lines),
+        recipient.seen_since,
+        frozenset(recipient.seen),
+        editions[-1].date,
+        is_chosen=False,
+    )
 
 
 def covered_editions(subscriber: Subscriber, edition: Edition, *, now: dt.datetime) -> list[Edition]:

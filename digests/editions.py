@@ -4,6 +4,7 @@ Every change of state is one conditional UPDATE, so pressing a button twice, or 
 """
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -180,8 +181,19 @@ def cancel(edition: Edition) -> bool:
 
 
 def amend(edition: Edition) -> None:
-    """Note that a shown edition was changed, so that deliveries record which revision they were made from."""
-    Edition.objects.filter(pk=edition.pk, state__in=SHOWN_STATES).update(revision=F("revision") + 1)
+    """Note that a shown edition was changed: digests that are being made of it are made anew, and deliveries record
+    which revision they were made from. The digests of later editions may cover this one, so those change with it."""
+    later = Q(date__gt=edition.date, state__in=[EditionState.PUBLISHED, EditionState.PAUSED])
+    Edition.objects.filter(Q(pk=edition.pk, state__in=SHOWN_STATES) | later).update(revision=F("revision") + 1)
+
+
+def amend_holding(paper_ids: Collection[int]) -> None:
+    """The same for every edition that may still be sent and holds one of these papers, which were changed."""
+    sendable = Edition.objects.filter(state__in=[EditionState.PUBLISHED, EditionState.PAUSED])
+    holding = EditionPaper.objects.filter(edition_id=OuterRef("pk"), paper_id__in=paper_ids)
+    first = sendable.filter(Exists(holding)).order_by("date").first()
+    if first is not None:
+        amend(first)
 
 
 def latest_shown(now: dt.datetime) -> Edition | None:

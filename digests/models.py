@@ -127,6 +127,11 @@ class Delivery(Outgoing):
     resend_at = models.DateTimeField(
         null=True, blank=True, help_text="When the owner asked for it once more: it keeps its papers."
     )
+    may_have_left_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When it was put back although it may have left: its papers count as seen, whatever comes of it now.",
+    )
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -147,7 +152,7 @@ class Delivery(Outgoing):
 def counts_as_seen() -> Q:
     """The condition on deliveries «its papers count as seen»: it left, or may have left, or is to leave once more."""
     waiting = Q(state__in=[OutgoingState.QUEUED, OutgoingState.CLAIMED], resend_at__isnull=False)
-    return Q(state__in=SENT_STATES) | waiting
+    return Q(state__in=SENT_STATES) | Q(may_have_left_at__isnull=False) | waiting
 
 
 class SkippedDay(models.Model):

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from digests.models import Delivery, Edition, SkippedDay, age_limit
+from digests.models import Delivery, Edition, EditionState, SkippedDay, age_limit
 from subscriptions.journal import array_of
 from subscriptions.models import Subscriber
 from subscriptions.schedule import Cadence, Schedule, next_due
@@ -89,21 +89,31 @@ def plan_readers(
         # What was there already is not named: those readers wait for the next edition.
         planned = _insert(readers, edition) if edition else set()
         ready = [reader for reader in readers if reader.pk in planned]
-        late = _late(readers, ready, now=now)
-        SkippedDay.objects.bulk_create(
-            [
-                SkippedDay(subscriber_id=reader.pk, due_at=reader.due_at, reason="No new edition was published.")
-                for reader in late
-            ],
-            ignore_conflicts=True,
-        )
-        _advance([*ready, *late], now=now, hours={} if hours is None else hours)
+        hours = {} if hours is None else hours
+        _advance(ready, now=now, hours=hours)
+        # Whom another planner has served meanwhile is due no more, and missed nothing.
+        moved = _advance(_late(readers, ready, now=now), now=now, hours=hours)
+        late = [reader for reader in readers if reader.pk in moved]
+        if late:
+            reason = _why_nothing(now)
+            days = [SkippedDay(subscriber_id=reader.pk, due_at=reader.due_at, reason=reason) for reader in late]
+            SkippedDay.objects.bulk_create(days, ignore_conflicts=True)
     return _report(ready, late, readers)
 
 
 def newest_sendable(now: dt.datetime) -> Edition | None:
     """The edition a digest is recorded against today."""
     return Edition.objects.published().filter(date__gte=age_limit(now)).first()
+
+
+def _why_nothing(now: dt.datetime) -> str:
+    """Why those who waited in vain got nothing."""
+    newest = Edition.objects.filter(
+        state__in=[EditionState.PUBLISHED, EditionState.PAUSED], date__gte=age_limit(now)
+    ).first()
+    if newest and newest.state == EditionState.PAUSED:
+        return f"The edition of {newest.date:%Y-%m-%d} was paused."
+    return "No new edition was published."
 
 
 def _late(readers: Sequence[DueReader], ready: Sequence[DueReader], *, now: dt.datetime) -> list[DueReader]:
@@ -129,32 +139,39 @@ def _insert(readers: Sequence[DueReader], edition: Edition) -> set[int]:
         return set()
     source, given = _given(readers, [reader.due_at for reader in readers])
     new_id = "REPLACE(GEN_RANDOM_UUID()::text, '-', '')" if _is_postgres() else "LOWER(HEX(RANDOMBLOB(16)))"
+    # Who is erased at this very moment gets none, and must not cost the others theirs.
+    lock = "FOR KEY SHARE OF reader" if _is_postgres() else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO digests_delivery (public_id, state, reason, attempt, claim_token, worker_deaths, provider,
                     provider_message_id, paper_ids, reasons, edition_id, subscriber_id, due_at)
                 SELECT {new_id}, 'queued', '', 0, '', 0, '', '', '[]', '[]', %s, given.id, given.at
-                FROM {source} WHERE true ON CONFLICT DO NOTHING
+                FROM {source} JOIN subscriptions_subscriber AS reader ON reader.id = given.id
+                WHERE true {lock} ON CONFLICT DO NOTHING
                 RETURNING subscriber_id""",  # noqa: S608 - values travel as parameters
             [edition.pk, *given],
         )
         return {pk for (pk,) in cursor.fetchall()}
 
 
-def _advance(readers: Sequence[DueReader], *, now: dt.datetime, hours: dict[Schedule, dt.datetime]) -> None:
-    """Move each reader to their next hour: those still due, so that who changed the hour meanwhile keeps it."""
+def _advance(readers: Sequence[DueReader], *, now: dt.datetime, hours: dict[Schedule, dt.datetime]) -> set[int]:
+    """Move each reader to their next hour: those still due, so that who changed the hour meanwhile keeps it. Returns
+    who they are."""
     if not readers:
-        return
+        return set()
     for reader in readers:
         if reader.schedule not in hours:
             hours[reader.schedule] = next_due(reader.schedule, after=now)
     source, given = _given(readers, [hours[reader.schedule] for reader in readers])
+    back = "reader.id" if _is_postgres() else "id"
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE subscriptions_subscriber AS reader SET next_due_at = given.at FROM {source}
-                WHERE reader.id = given.id AND reader.state = 'active' AND reader.next_due_at <= %s""",  # noqa: S608
+                WHERE reader.id = given.id AND reader.state = 'active' AND reader.next_due_at <= %s
+                RETURNING {back}""",  # noqa: S608
             [*given, _instant(now)],
         )
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def _given(readers: Sequence[DueReader], instants: Sequence[dt.datetime]) -> tuple[str, list[Any]]:

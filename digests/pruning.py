@@ -54,7 +54,8 @@ def _archive(ids: list[int]) -> list[Delivery]:
     rows = Delivery.objects.filter(id__in=ids, state__in=_ENDED).select_related("edition")
     found = list(rows.select_for_update(of=("self",), skip_locked=True).order_by("id"))
     _archive_counts(found)
-    _archive_papers([row for row in found if row.state in SENT_STATES and row.subscriber_id is not None])
+    had = [row for row in found if row.state in SENT_STATES or row.may_have_left_at is not None]
+    _archive_papers([row for row in had if row.subscriber_id is not None])
     Delivery.objects.filter(id__in=[row.pk for row in found]).delete()
     return found
 

@@ -4,31 +4,34 @@ import datetime as dt
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.dispatch import receiver
 
 from digests.bouncing import keeps_bouncing
 from digests.delivering import bring_back_for, sendable_ids
-from digests.editions import amend
+from digests.editions import amend_holding
 from digests.history import read_history
 from digests.models import Choice, Delivery, EditionPaper
 from digests.planning import newest_sendable, plan_subscribers
 from digests.tasks import send_deliveries
-from papers.signals import papers_merged
+from papers.signals import papers_changed, papers_merged
 from subscriptions.models import Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.schedule import next_due
 from subscriptions.signals import mail_event_stored, reader_data_asked_for, subscriber_confirmed, subscriber_erased
 from subscriptions.suppression import suppress
 
+_SURELY_LEFT = {OutgoingState.DELIVERED, OutgoingState.BOUNCED, OutgoingState.COMPLAINED}
+
 
 @receiver(papers_merged)
 def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) -> None:
     """The paper that stays takes the other's places in editions, with what a curator did to them. What they did to both
     in one edition they did to the one that stays; what they did to the other fills that in."""
+    # Who is making digests of it looks at its papers again.
+    amend_holding([dropped_id])
     there = {entry.edition_id: entry for entry in EditionPaper.objects.filter(paper_id=kept_id)}
-    for entry in EditionPaper.objects.filter(paper_id=dropped_id).select_related("edition"):
-        # Who is making digests of it looks at its papers again.
-        amend(entry.edition)
+    for entry in EditionPaper.objects.filter(paper_id=dropped_id):
         kept = there.get(entry.edition_id)
         if kept is None:
             EditionPaper.objects.filter(pk=entry.pk).update(paper_id=kept_id)
@@ -41,6 +44,12 @@ def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) 
             is_replacement=kept.is_replacement and entry.is_replacement,
         )
         entry.delete()
+
+
+@receiver(papers_changed)
+def on_papers_changed(sender: Any, paper_ids: list[int], **kwargs: Any) -> None:
+    """What is being made of these papers must not leave as it was."""
+    amend_holding(paper_ids)
 
 
 @receiver(subscriber_confirmed)
@@ -80,7 +89,6 @@ def on_subscriber_erased(sender: Any, subscriber_id: int, **kwargs: Any) -> None
 def on_mail_event(
     sender: Any,
     outgoing_id: str,
-    provider_message_id: str,
     state: OutgoingState,
     detail: str,
     address_hash: str,
@@ -89,7 +97,10 @@ def on_mail_event(
     **kwargs: Any,
 ) -> Move:
     """A mail service spoke of a mail that is no notice: perhaps it is a delivery."""
-    moved = move(Delivery, outgoing_id=outgoing_id, provider_message_id=provider_message_id, state=state, detail=detail)
+    # The owner asked for it once more, and now it turns out that it did leave: it must not leave again.
+    arrived_after_all = Q(state__in=[OutgoingState.QUEUED, OutgoingState.CLAIMED], resend_at__isnull=False)
+    also = arrived_after_all if state in _SURELY_LEFT else None
+    moved = move(Delivery, outgoing_id=outgoing_id, state=state, detail=detail, also=also)
     if is_soft_bounce and address_hash and keeps_bouncing(address_hash):
         suppress(
             address_hash=address_hash, reason=SuppressionReason.SOFT_BOUNCE, now=now, note="3 of the last 5 came back"

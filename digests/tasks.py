@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from digests.alerts import tell_about_sources
 from digests.breaker import trip_breakers
+from digests.delivering import due_deliveries
 from digests.delivering import send_deliveries as send
 from digests.editions import publish_due_editions
 from digests.models import Delivery
 from digests.planning import plan_due
 from digests.pruning import prune_deliveries
 from digests.summaries import write_summaries as write
-from subscriptions.outgoing import due_ids, sweep
+from subscriptions.outgoing import sweep
 
 # A task costs about a millisecond, and each opens connections of its own: it is to have some work.
 BATCH = 500
@@ -69,7 +70,7 @@ def ring() -> None:
     """Tell the workers of every delivery that waits, a batch of ids a bell."""
     # No more than may leave before the next minute's bells: the others would only keep workers waiting.
     most = min(BATCH * MOST_RINGS, 90 * settings.SEND_RATE or BATCH * MOST_RINGS)
-    ids = due_ids(Delivery, limit=most)
+    ids = due_deliveries(limit=most)
     for start in range(0, len(ids), BATCH):
         # Rung again every minute: bells that nobody heard by then need not be heard any more.
         send_deliveries.apply_async((ids[start : start + BATCH],), expires=BELL_SECONDS)

@@ -17,6 +17,7 @@ from papers.identifying import Identities, identify
 from papers.matching import TopicMatcher, current_matcher, match_changed
 from papers.merging import merge_papers
 from papers.models import Announcement, DailySignal, Paper, Source, SourceDay
+from papers.signals import papers_changed
 
 CHUNK = 500
 _TURN = 7_072_657  # the number of the lock by which documents are stored one after the other
@@ -125,9 +126,16 @@ def _store(document: Document, entries: Sequence[Entry]) -> Stored:
         _write_signals(document, plan, ids)
         changed = {ids[change.key]: change.is_new for change in plan.changes}
         match_changed(changed, rows=_rows_by_id(plan, known_now, ids), matcher=document.matcher)
+        if seen := [ids[change.key] for change in plan.changes if _is_seen(change)]:
+            papers_changed.send(sender=Paper, paper_ids=seen)
         for kept_key, other_id in found.twins:
             merge_papers(one_id=ids[kept_key], other_id=other_id)
     return Stored(plan, unseen)
+
+
+def _is_seen(change: PaperChange) -> bool:
+    """Whether readers see a paper that we had before differently."""
+    return not change.is_new and (change.text_changed or "withdrawn_at" in change.values)
 
 
 def _take_turn() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.core.mail import EmailMessage
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import transaction
 
 from mailer.handoff import Outcome, TryLater
 from mailer.lines import Lines
@@ -64,8 +64,12 @@ class Work(Protocol[Row]):
     def model(self) -> type[Outgoing]:
         """Whose rows they are."""
 
-    def claim(self, ids: Sequence[int]) -> list[Row]:
-        """Take those of these rows that are queued and due."""
+    @property
+    def keeps_day_cap(self) -> bool:
+        """Whether they count among the mails that a new sender may send in a day."""
+
+    def claim(self, ids: Sequence[int], *, token: str, again: bool) -> list[Row]:
+        """Take those of these rows that are queued and due. See `journal.claim_rows`."""
 
     def make(self, rows: Sequence[Row]) -> Iterator[Made[Row] | Unmade[Row]]:
         """Make the mails of these rows, one after the other, in their order. What goes wrong with one is its own."""
@@ -86,6 +90,8 @@ class Batch(Generic[Row]):
     pace: Pace
     deadline: float
     states: list[OutgoingState | None] = field(default_factory=list)
+    # The rows that this batch still answers for: claimed, and neither settled nor on their way.
+    _rows: dict[int, Row] = field(default_factory=dict)
     _flying: dict[int, Row] = field(default_factory=dict)
     _answers: list[tuple[Row, Outcome]] = field(default_factory=list)
     _decided: list[Unmade[Row]] = field(default_factory=list)
@@ -98,6 +104,7 @@ class Batch(Generic[Row]):
 
     def send(self, rows: Sequence[Row]) -> None:
         """Send the mails of these claimed rows. Raises nothing that is about one of them alone."""
+        self._rows = {row.pk: row for row in rows}
         self._waiting = deque(rows)
         mails = self._mails(rows)
         is_more = True
@@ -124,14 +131,15 @@ class Batch(Generic[Row]):
             self._hear(until - time.monotonic())
         self._journal([])
         self.states += [None] * len(self._flying)
-        self._flying.clear()
-        if self._making is not None and not is_making_at_fault:
-            self._waiting.appendleft(self._making)
-        elif self._making is not None:
+        if self._making is not None and is_making_at_fault:
             # It keeps its claim: when its lease ends, the sweep counts this against it, so that a mail that takes for
             # ever to make cannot keep workers busy for ever.
+            self._rows.pop(self._making.pk, None)
             self.states.append(None)
-        self._give_back(self._rest(), why)
+        rest = [row for row in self._rest() if row.pk not in self._flying]
+        self._flying.clear()
+        self._give_back(rest, why)
+        self._take_back(rest, why)
 
     def _wanted(self) -> int:
         """How many mails to have ready: enough to fill every line, and as much again while they are busy."""
@@ -150,15 +158,12 @@ class Batch(Generic[Row]):
         free = [mail for mail in self._held if not self.pace.wait_seconds([_address(mail)])]
         if free:
             self._ready.extendleft(reversed(free))
-            self._held = [mail for mail in self._held if mail not in free]
+            freed = {mail.row.pk for mail in free}
+            self._held = [mail for mail in self._held if mail.row.pk not in freed]
         picked: list[Made[Row]] = []
         while len(picked) < count and self._ready:
             tried = [self._ready.popleft() for _ in range(min(count - len(picked), len(self._ready)))]
-            try:
-                answers = self.pace.allow([_address(mail) for mail in tried])
-            except (DatabaseError, InterfaceError):
-                self._ready.extendleft(reversed(picked + tried))
-                raise
+            answers = self.pace.allow([_address(mail) for mail in tried])
             picked += [mail for mail, may_leave in zip(tried, answers, strict=True) if may_leave]
             told_to_wait = [mail for mail, may_leave in zip(tried, answers, strict=True) if not may_leave]
             if self.pace.is_shut:
@@ -176,8 +181,13 @@ class Batch(Generic[Row]):
         begun = self._journal(mails) if mails or self._answers or self._decided else set()
         for mail in mails:
             if mail.row.pk in begun:
-                self._flying[mail.row.pk] = mail.row
+                self._flying[mail.row.pk] = self._rows.pop(mail.row.pk)
                 self.lines.submit(mail.row.pk, mail.message)
+        # Only now: what is asked about these must keep none of the others, which are begun, from leaving.
+        if stopped := [mail for mail in mails if mail.row.pk not in begun]:
+            self.pace.give_back([_address(mail) for mail in stopped])
+            for mail in stopped:
+                self._settle_stopped(mail.row)
         if self._flying:
             # With mails that wait for leave rather than for a line, not for long.
             self._hear(SHORT_SLEEP if self._ready and self.lines.free else 1.0)
@@ -194,8 +204,12 @@ class Batch(Generic[Row]):
             self._give_back(self._rest(), reason, after=dt.timedelta(seconds=seconds))
 
     def _rest(self) -> list[Row]:
-        """The rows whose mails did not leave; they are this batch's no more."""
-        rows = [mail.row for mail in (*self._ready, *self._held)] + list(self._waiting)
+        """The rows whose mails did not leave; they are this batch's no more.
+
+        Not what stands in the queues: a worker whose time is up is told so between any two steps.
+        """
+        rows = list(self._rows.values())
+        self._rows.clear()
         self._ready.clear()
         self._held.clear()
         self._waiting.clear()
@@ -214,14 +228,13 @@ class Batch(Generic[Row]):
                 self.pace.shut(outcome.wait_seconds)
 
     def _journal(self, mails: list[Made[Row]]) -> set[int]:
-        """Record what is known and begin these, in one commit; the ids of those begun."""
+        """Record what is known and begin these, in one commit; the ids of those begun. These must leave at once."""
         answers, decided = self._answers, self._decided
         begun, states = patiently(lambda again: self._write(mails, answers, decided, again=again))
         self._answers, self._decided = [], []
+        for one in decided:
+            self._rows.pop(one.row.pk, None)
         self.states += states
-        for mail in mails:
-            if mail.row.pk not in begun:
-                self._settle_stopped(mail.row)
         return begun
 
     def _write(
@@ -245,6 +258,7 @@ class Batch(Generic[Row]):
             self._give_back([row], reason, after=LOOK_AGAIN)
         else:
             self.states.append(journal.settle_rows(self.work.model, [(row, state, reason)]).get(row.pk))
+        self._rows.pop(row.pk, None)
 
     def _give_back_rest(self) -> None:
         """The lines are gone, or the batch took too long: what is left waits for the next bell."""
@@ -259,6 +273,11 @@ class Batch(Generic[Row]):
     def _give_back(self, rows: list[Row], reason: str, *, after: dt.timedelta = dt.timedelta(0)) -> None:
         put_back = patiently(lambda again: journal.put_back_rows(self.work.model, rows, reason, after=after))
         self.states += [OutgoingState.QUEUED if row.pk in put_back else None for row in rows]
+
+    def _take_back(self, rows: list[Row], reason: str) -> None:
+        """What was begun, and nobody came to submit, did not leave: whoever knows that must say so."""
+        unsent = [(row, TryLater(reason)) for row in rows]
+        patiently(lambda again: journal.record_rows(self.work.model, unsent))
 
 
 def _address(mail: Made[Row]) -> str:

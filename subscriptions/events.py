@@ -15,7 +15,7 @@ from django.urls import reverse
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
 from subscriptions.bounce_rules import Verdict, judge, kind_of
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber, SuppressionReason
-from subscriptions.outgoing import Move, OutgoingState, move
+from subscriptions.outgoing import Move, OutgoingState, move, public_id_of
 from subscriptions.owner import tell_owner
 from subscriptions.signals import mail_event_stored
 from subscriptions.signup import unsubscribe
@@ -91,14 +91,20 @@ def _apply(event: MailEvent, *, now: dt.datetime) -> Move:
         return _unsubscribe(event, now=now)
     if event.is_block:
         _tell_blocked(event)
-    mail = {"outgoing_id": event.outgoing_id, "provider_message_id": event.provider_message_id}
+    if not event.outgoing_id:
+        event.outgoing_id = public_id_of(event.provider_message_id)
+        if not event.outgoing_id:
+            # The answer that brings this id may not be written down yet.
+            return Move.NOT_YET if event.provider_message_id else Move.NO_SUCH_MAIL
+        # What counts bounces asks for our own id.
+        MailEvent.objects.filter(pk=event.pk).update(outgoing_id=event.outgoing_id)
     state = _STATE_FOR[event.kind]
-    moved = move(Notice, **mail, state=state, detail=event.detail)
+    moved = move(Notice, outgoing_id=event.outgoing_id, state=state, detail=event.detail)
     if moved is not Move.NO_SUCH_MAIL:
         return moved
     answers: list[tuple[Any, Any]] = mail_event_stored.send(
         sender=MailEvent,
-        **mail,
+        outgoing_id=event.outgoing_id,
         state=state,
         detail=event.detail,
         address_hash=event.address_hash,

@@ -1,4 +1,4 @@
-"""The journal of mails on their way, many rows a statement: the steps of `outgoing.py` for whole handfuls of mails.
+"""The journal of mails on their way: claim, begin and record, for whole handfuls of mails in a statement each.
 
 Each row still changes by a conditional UPDATE on its own claim token, judged by the database's clock; a statement
 merely carries many of them, and a commit many statements. What a statement did not change, it does not name in its
@@ -22,6 +22,8 @@ from subscriptions.outgoing import BACKOFF, LEASE, MAX_ATTEMPTS, Outgoing, Outgo
 
 # Anything but None: Django's own cursors never keep plans, whatever it is, and ours always do.
 _PREPARE_AFTER = 5
+# The readers' turns among all advisory locks of the database: far above those that others number by hand.
+_TURN = 7_072_658 << 32
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,15 +47,24 @@ _ID = Column("id", "bigint")
 
 
 def claim_rows(
-    model: type[Outgoing], ids: Iterable[int], *, columns: Sequence[str], lease: dt.timedelta = LEASE
-) -> tuple[str, list[tuple[Any, ...]]]:
-    """Take those of `ids` that are queued and due. Returns the claim token, and the asked columns of each row taken, in
-    the order of the first of them.
+    model: type[Outgoing],
+    ids: Iterable[int],
+    *,
+    token: str,
+    columns: Sequence[str],
+    also: str = "",
+    again: bool = False,
+    lease: dt.timedelta = LEASE,
+) -> list[tuple[Any, ...]]:
+    """Take those of `ids` that are queued and due. Returns the asked columns of each row taken, in the order of the
+    first of them.
+
+    `token` is a new one, made by `new_claim_token`; `also` is SQL over `mail`, the row: what else must hold. With
+    `again`, rows that an earlier call with this token took are named as well: for whoever could not hear its answer.
 
     A row that a worker died over is only taken alone: the sweep may have put it back just now, and at a second death it
     must not be that the rows around it are counted as poison with it.
     """
-    token = secrets.token_hex(16)
     now = _now()
     wanted = list(ids)
     condition, params = _one_of(wanted)
@@ -62,11 +73,19 @@ def claim_rows(
         f"""UPDATE {_table(model)} AS mail
             SET state = 'claimed', claim_token = %s, lease_until = {_later("%s")}
             WHERE {condition} AND mail.state = 'queued'
-            AND (mail.not_before IS NULL OR mail.not_before <= {now}) AND (mail.worker_deaths = 0 OR %s)
+            AND (mail.not_before IS NULL OR mail.not_before <= {now}) AND (mail.worker_deaths = 0 OR %s) {also}
             RETURNING {_back(*columns)}""",  # noqa: S608
         [token, lease.total_seconds(), *params, len(wanted) == 1],
     )
-    return token, sorted(rows)
+    if again:
+        held = model._default_manager.filter(pk__in=wanted, claim_token=token, state=OutgoingState.CLAIMED)
+        rows = [*{*rows, *held.values_list(*columns)}]
+    return sorted(rows)
+
+
+def new_claim_token() -> str:
+    """What tells one worker's claim from all others."""
+    return secrets.token_hex(16)
 
 
 def suspects(model: type[Outgoing], ids: Iterable[int]) -> list[int]:
@@ -84,10 +103,24 @@ class Permission:
 
     def __init__(self, model: type[Outgoing], allowed: Q, *, also: str = "") -> None:
         self.also = also
-        # In a query for EXISTS: see `outgoing.begin` for why.
+        # What is allowed joins other tables, and an UPDATE with joins is written `id IN (SELECT …)`: PostgreSQL then
+        # judges the row as it was before a concurrent change. Inside EXISTS it leaves the row's own conditions to the
+        # UPDATE itself.
         rows = model._default_manager.filter(allowed, pk=RawSQL("mail.id", ())).order_by().values("pk")
         self.sql, params = rows.query.sql_with_params() if allowed else ("SELECT 1", ())
         self.params = list(params)
+
+
+def take_turns(ids: Iterable[int]) -> None:
+    """Until the transaction ends, nobody else begins a mail to one of these readers.
+
+    Two mails to one reader that are begun at one moment could not see each other. Taken in order, so that two workers
+    never wait for each other, and in a statement of its own: the next one then sees what whoever was first has written.
+    SQLite has one writer at a time, and nothing to lock.
+    """
+    if _is_postgres():
+        keys = [_TURN + pk for pk in sorted(set(ids))]
+        _execute("SELECT COUNT(PG_ADVISORY_XACT_LOCK(turn.key)) FROM UNNEST(%s::bigint[]) AS turn (key)", [keys])
 
 
 def begin_rows(
@@ -148,13 +181,14 @@ def record_rows(model: type[Outgoing], outcomes: Sequence[tuple[Claimed, Outcome
     token = outcomes[0][0].claim_token
     recorded = _execute(
         f"""UPDATE {_table(model)} AS mail
-            SET state = given.state, reason = given.reason, settled_at = {now},
+            SET state = given.state, reason = given.reason,
+                settled_at = CASE WHEN given.state = 'queued' THEN NULL ELSE {now} END,
                 not_before = CASE WHEN given.wait IS NULL THEN mail.not_before ELSE {_later("given.wait")} END,
                 provider = CASE WHEN given.provider = '' THEN mail.provider ELSE given.provider END,
                 provider_message_id =
                     CASE WHEN given.provider = '' THEN mail.provider_message_id ELSE given.message_id END,
                 claim_token = CASE WHEN given.state = 'unknown' THEN mail.claim_token ELSE '' END,
-                lease_until = CASE WHEN given.state = 'unknown' THEN mail.lease_until END
+                lease_until = NULL
             FROM {source} WHERE {condition} AND mail.claim_token = %s
             AND mail.state IN ('handing_over', 'unknown')
             RETURNING {_back("id", "state")}""",  # noqa: S608

@@ -17,7 +17,7 @@ from subscriptions import journal
 from subscriptions.batch import Made, Unmade
 from subscriptions.journal import Claimed, Permission
 from subscriptions.models import OWNER_KINDS, AddressChange, Notice, NoticeKind, SubscriberState
-from subscriptions.outgoing import OutgoingState, claim
+from subscriptions.outgoing import OutgoingState
 from subscriptions.own_links import OWN_LINKS
 from subscriptions.sending import send_claimed
 from subscriptions.suppression import awaits_new_opt_in, may_confirm, not_suppressed
@@ -42,16 +42,19 @@ class NoticeWork:
     """How notices become mails; see `subscriptions.batch.Work`."""
 
     model = Notice
+    # Few, and somebody waits for each: a confirmation must not wait for tomorrow because digests used up the day.
+    keeps_day_cap = False
 
     def __init__(self, *, now: dt.datetime) -> None:
         self._now = now
         self._allowed = _allowed(now)
         self._permission = Permission(Notice, self._allowed)
 
-    def claim(self, ids: Sequence[int]) -> list[ClaimedNotice]:
+    def claim(self, ids: Sequence[int], *, token: str, again: bool) -> list[ClaimedNotice]:
+        taken = [pk for (pk,) in journal.claim_rows(Notice, ids, token=token, columns=["id"], again=again)]
+        notices = Notice.objects.select_related("subscriber").filter(pk__in=taken).order_by("pk")
         return [
-            ClaimedNotice(pk=notice.pk, attempt=notice.attempt, claim_token=notice.claim_token, notice=notice)
-            for notice in claim(Notice, ids)
+            ClaimedNotice(pk=notice.pk, attempt=notice.attempt, claim_token=token, notice=notice) for notice in notices
         ]
 
     def make(self, rows: Sequence[ClaimedNotice]) -> Iterator[Made[ClaimedNotice] | Unmade[ClaimedNotice]]:

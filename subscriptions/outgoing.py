@@ -4,19 +4,18 @@ Every step is ONE conditional UPDATE, judged by the database's own clock, so any
 any time and at most one of them changes the row. The queue is a doorbell; these rows are the truth.
 
     queued ─claim→ claimed ─begin→ handing_over ─record→ accepted | queued again | failed | unknown
+
+Those three steps, which every mail takes, are in `journal.py`, many rows a statement; the rarer ones are here.
 """
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
-
-from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
 
 LEASE = dt.timedelta(minutes=5)
 MAX_ATTEMPTS = 8
@@ -111,9 +110,6 @@ class Outgoing(models.Model):
         abstract = True
 
 
-Mail = TypeVar("Mail", bound=Outgoing)
-
-
 def indexes_of(name: str) -> list[models.Index]:
     """What waits, what is in hand, and what a mail service knows by an id of its own: each index holds those alone."""
     return [
@@ -121,87 +117,6 @@ def indexes_of(name: str) -> list[models.Index]:
         models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name=f"{name}_in_hand"),
         models.Index(fields=["provider_message_id"], condition=~Q(provider_message_id=""), name=f"{name}_known_as"),
     ]
-
-
-def claim(model: type[Mail], ids: Iterable[int], *, lease: dt.timedelta = LEASE) -> list[Mail]:
-    """Take those of `ids` that are queued and due, for as long as `lease`. Returns the rows taken, in id order."""
-    token = secrets.token_hex(16)
-    wanted = list(ids)
-    waiting = model._default_manager.filter(pk__in=wanted, state=OutgoingState.QUEUED).filter(_due())
-    waiting.update(state=OutgoingState.CLAIMED, claim_token=token, lease_until=Now() + lease)
-    taken = model._default_manager.filter(pk__in=wanted, claim_token=token, state=OutgoingState.CLAIMED)
-    return list(taken.order_by("pk"))
-
-
-def claim_apart(model: type[Mail], ids: Iterable[int], *, lease: dt.timedelta = LEASE) -> Iterator[list[Mail]]:
-    """Claim all of `ids` that no worker died over, then each of the others by itself, when its turn comes.
-
-    So a poison row takes the rows around it down once, never twice: at the second death it was alone in hand.
-    """
-    wanted = list(ids)
-    queued = model._default_manager.filter(pk__in=wanted, state=OutgoingState.QUEUED)
-    suspects = list(queued.filter(worker_deaths__gt=0).order_by("pk").values_list("pk", flat=True))
-    yield claim(model, [pk for pk in wanted if pk not in suspects], lease=lease)
-    for pk in suspects:
-        yield claim(model, [pk], lease=lease)
-
-
-def begin(row: Outgoing, *, allowed: Q, values: Mapping[str, Any] | None = None) -> bool:
-    """The last word before the hand-off: True means this worker, now, may send this row, and nobody else may.
-
-    `allowed` is what else must hold at this very moment (the reader still wants mail, the edition is not paused);
-    `values` are written in the same UPDATE. False means do not send.
-    """
-    # `allowed` joins other tables, and an UPDATE with joins is written `id IN (SELECT …)`: PostgreSQL then judges the
-    # row as it was before a concurrent change. Inside EXISTS it leaves the row's own conditions to the UPDATE itself.
-    permitted = type(row)._default_manager.filter(allowed, pk=OuterRef("pk"))
-    changed = (
-        _held(row, OutgoingState.CLAIMED)
-        .filter(Exists(permitted), lease_until__gt=Now())
-        .update(state=OutgoingState.HANDING_OVER, begun_at=Now(), attempt=F("attempt") + 1, **(values or {}))
-    )
-    return changed == 1
-
-
-def record(row: Outgoing, outcome: Outcome) -> OutgoingState | None:
-    """Write down how the hand-off ended. Returns the new state, or None where the row was no longer ours to change.
-
-    A late answer from the row's own worker still turns `unknown` into what really happened.
-    """
-    held = _held(row, OutgoingState.HANDING_OVER, OutgoingState.UNKNOWN)
-    match outcome:
-        case Accepted():
-            state, values = OutgoingState.ACCEPTED, _accepted(outcome)
-        case TryLater() if row.attempt + 1 < MAX_ATTEMPTS:
-            state, values = OutgoingState.QUEUED, _put_back(row, outcome)
-        case TryLater(reason=reason):
-            state, values = OutgoingState.FAILED, {"reason": f"Given up after {MAX_ATTEMPTS} attempts: {reason}"}
-        case Refused(reason=reason):
-            state, values = OutgoingState.FAILED, {"reason": reason}
-        case NoAnswer(reason=reason):
-            # The token stays: an answer that is only late may still come from this worker.
-            changed = held.update(state=OutgoingState.UNKNOWN, reason=reason, settled_at=Now())
-            return OutgoingState.UNKNOWN if changed else None
-    changed = held.update(state=state, claim_token="", lease_until=None, settled_at=Now(), **values)
-    return state if changed else None
-
-
-def skip(row: Outgoing, reason: str) -> bool:
-    """Decide, while holding the claim, that this mail is not to be sent, and say why."""
-    return _settle_claimed(row, state=OutgoingState.SKIPPED, reason=reason)
-
-
-def fail(row: Outgoing, reason: str) -> bool:
-    """Decide, while holding the claim, that this mail cannot be made, and say why."""
-    return _settle_claimed(row, state=OutgoingState.FAILED, reason=reason)
-
-
-def put_back(row: Outgoing, reason: str, *, after: dt.timedelta) -> bool:
-    """Give a claimed row back, unsent, not to be tried again before `after` has passed."""
-    changed = _held(row, OutgoingState.CLAIMED).update(
-        state=OutgoingState.QUEUED, claim_token="", lease_until=None, reason=reason, not_before=Now() + after
-    )
-    return changed == 1
 
 
 def bring_back(skipped: models.QuerySet[Any]) -> int:
@@ -236,25 +151,31 @@ def take_as_sent(mails: models.QuerySet[Any]) -> int:
     )
 
 
-def move(
-    model: type[Outgoing], *, outgoing_id: str, provider_message_id: str, state: OutgoingState, detail: str
-) -> Move:
-    """Move one mail to what a mail service says of it, never backwards.
-
-    It is known by our own id; only where the service did not give that back, by the id the service gave it.
-    """
-    if outgoing_id:
-        rows = model._default_manager.filter(public_id=outgoing_id)
-    elif provider_message_id:
-        rows = model._default_manager.filter(provider_message_id=provider_message_id)
-    else:
-        return Move.NO_SUCH_MAIL
-    if rows.filter(state__in=_MAY_FOLLOW[state]).update(state=state, reason=detail, settled_at=Now()):
+def move(model: type[Outgoing], *, outgoing_id: str, state: OutgoingState, detail: str, also: Q | None = None) -> Move:
+    """Move the mail of this id to what a mail service says of it, never backwards. `also` are other mails that may be
+    moved to this state: what was to be sent again, say, and turns out to have arrived."""
+    rows = model._default_manager.filter(public_id=outgoing_id)
+    may_move = Q(state__in=_MAY_FOLLOW[state])
+    moved = rows.filter(may_move if also is None else may_move | also).update(
+        state=state, reason=detail, claim_token="", lease_until=None, not_before=None, settled_at=Now()
+    )
+    if moved:
         return Move.MOVED
     current = rows.values_list("state", flat=True).first()
     if current is None:
         return Move.NO_SUCH_MAIL
     return Move.NOT_YET if current == OutgoingState.HANDING_OVER else Move.NOTHING_NEW
+
+
+def public_id_of(provider_message_id: str) -> str:
+    """Our own id of the mail, of whatever kind, that a mail service knows by this one; empty where there is none."""
+    if not provider_message_id:
+        return ""
+    for model in Outgoing.__subclasses__():
+        rows = model._default_manager.filter(provider_message_id=provider_message_id)
+        if found := rows.values_list("public_id", flat=True).first():
+            return str(found)
+    return ""
 
 
 def sweep(model: type[Outgoing]) -> dict[str, int]:
@@ -284,31 +205,11 @@ def sweep(model: type[Outgoing]) -> dict[str, int]:
     return {"requeued": requeued, "failed": failed, "unknown": unknown}
 
 
-def due_ids(model: type[Outgoing], *, limit: int) -> list[int]:
-    """The ids of queued rows that may be sent now, oldest first: what a sweeper rings for."""
-    queued = model._default_manager.filter(state=OutgoingState.QUEUED).filter(_due())
+def due_ids(model: type[Outgoing], *, limit: int, also: Q | None = None) -> list[int]:
+    """The ids of queued rows that may be sent now, oldest first: what a sweeper rings for. `also` must hold, too."""
+    queued = model._default_manager.filter(_due() if also is None else _due() & also, state=OutgoingState.QUEUED)
     return list(queued.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
 def _due() -> Q:
     return Q(not_before__isnull=True) | Q(not_before__lte=Now())
-
-
-def _held(row: Outgoing, *states: OutgoingState) -> models.QuerySet[Outgoing]:
-    return type(row)._default_manager.filter(pk=row.pk, claim_token=row.claim_token, state__in=states)
-
-
-def _settle_claimed(row: Outgoing, *, state: OutgoingState, reason: str) -> bool:
-    changed = _held(row, OutgoingState.CLAIMED).update(
-        state=state, reason=reason, claim_token="", lease_until=None, settled_at=Now()
-    )
-    return changed == 1
-
-
-def _accepted(outcome: Accepted) -> dict[str, Any]:
-    return {"provider": outcome.provider, "provider_message_id": outcome.message_id, "reason": ""}
-
-
-def _put_back(row: Outgoing, outcome: TryLater) -> dict[str, Any]:
-    minutes = BACKOFF[min(row.attempt, len(BACKOFF) - 1)]
-    return {"reason": outcome.reason, "not_before": Now() + dt.timedelta(minutes=minutes)}

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F, Min
 
 from limits import buckets
@@ -20,6 +21,8 @@ WARMUP_DAYS = 42
 WARMUP_GROWTH = 1000.0
 # A door that is open is looked at again so often: others may have been asked to wait meanwhile.
 LOOK_SECONDS = 1.0
+# Whoever lost every race for the day's tokens asks again so soon.
+LOST_RACE_SECONDS = 0.1
 # Whoever wants to know whether a bucket is closed, and nothing else, asks with this.
 _UNLIMITED = Rate(per_second=1e6, burst=1_000_000)
 
@@ -27,13 +30,13 @@ _UNLIMITED = Rate(per_second=1e6, burst=1_000_000)
 class Pace:
     """The pace of one batch, over one mail service."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, *, keeps_day_cap: bool = True) -> None:
         self._provider = provider
         self._rate = rate_of(settings.SEND_RATE) if settings.SEND_RATE else None
         self._domain_rates = {
             domain: rate_of(per_second) for domain, per_second in settings.SEND_RATE_PER_DOMAIN.items()
         }
-        self._is_warming_up = settings.SEND_WARMUP_START > 0
+        self._is_warming_up = keeps_day_cap and settings.SEND_WARMUP_START > 0
         self._looked_at = 0.0
         self._shut_until = 0.0
         self._domains_until: dict[str, float] = {}
@@ -52,6 +55,14 @@ class Pace:
             for place in kept[granted:]:
                 answers[place] = False
         return answers
+
+    def give_back(self, addresses: Sequence[str]) -> None:
+        """Return the tokens of recipients for whom no mail left after all."""
+        if self._rate is not None:
+            buckets.give_back(self._name(), rate=self._rate, count=len(addresses))
+        if self._is_warming_up:
+            give_back_of_day(self._provider, len(addresses))
+        self._give_back_domains(addresses)
 
     @property
     def is_shut(self) -> bool:
@@ -83,14 +94,17 @@ class Pace:
     def _grant(self, wanted: int, now: float) -> int:
         if not wanted:
             return 0
-        capped, wait = take_of_day(self._provider, wanted) if self._is_warming_up else (wanted, 0.0)
-        if self._rate is None or not capped:
-            granted = capped
-        else:
-            grant = buckets.take(self._name(), rate=self._rate, count=capped)
+        granted, wait = wanted, 0.0
+        if self._rate is not None:
+            grant = buckets.take(self._name(), rate=self._rate, count=wanted)
             granted, wait = grant.count, grant.wait_seconds
-            if self._is_warming_up:
-                give_back_of_day(self._provider, capped - granted)
+        if self._is_warming_up and granted:
+            # After the rate: what is taken of the day's cap is sent, whatever breaks off in between.
+            capped, wait_for_day = take_of_day(self._provider, granted)
+            if self._rate is not None:
+                buckets.give_back(self._name(), rate=self._rate, count=granted - capped)
+            if capped < granted:
+                granted, wait = capped, wait_for_day
         if granted < wanted:
             self._shut_until = now + (wait or (self._rate.spacing().total_seconds() if self._rate else 0.0))
         return granted
@@ -133,7 +147,8 @@ def rate_of(per_second: float) -> Rate:
 def take_of_day(provider: str, wanted: int) -> tuple[int, float]:
     """Take as many of the day's cap as are left, at most `wanted`; and how many seconds until there are more, where
     there are none. The first day of all begins with the first mail."""
-    today = _today()
+    now = _database_now()
+    today = now.date()
     first = WarmupDay.objects.filter(provider=provider).aggregate(first=Min("date"))["first"] or today
     cap = cap_of_day((today - first).days, start=settings.SEND_WARMUP_START)
     if cap is None:
@@ -144,17 +159,19 @@ def take_of_day(provider: str, wanted: int) -> tuple[int, float]:
         left = cap - (row.values_list("taken", flat=True).first() or 0)
         count = min(wanted, left)
         if count <= 0:
-            break
+            tomorrow = dt.datetime.combine(today + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+            return 0, (tomorrow - now).total_seconds()
         if row.filter(taken__lte=cap - count).update(taken=F("taken") + count):
             return count, 0.0
-    tomorrow = dt.datetime.combine(today + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
-    return 0, (tomorrow - dt.datetime.now(dt.UTC)).total_seconds()
+    # Others were quicker each time; they will be for a moment.
+    return 0, LOST_RACE_SECONDS
 
 
 def give_back_of_day(provider: str, count: int) -> None:
     """Return what was taken of the day's cap and not used."""
     if count > 0:
-        WarmupDay.objects.filter(provider=provider, date=_today(), taken__gte=count).update(taken=F("taken") - count)
+        today = _database_now().date()
+        WarmupDay.objects.filter(provider=provider, date=today, taken__gte=count).update(taken=F("taken") - count)
 
 
 def cap_of_day(day: int, *, start: int) -> int | None:
@@ -164,8 +181,17 @@ def cap_of_day(day: int, *, start: int) -> int | None:
     return int(start * WARMUP_GROWTH ** (max(day, 0) / WARMUP_DAYS))
 
 
-def _today() -> dt.date:
-    return dt.datetime.now(dt.UTC).date()
+def _database_now() -> dt.datetime:
+    """By the clock that all workers share: two whose clocks differ must not count one mail on two days."""
+    if connection.vendor == "postgresql":
+        question = "SELECT STATEMENT_TIMESTAMP()"
+    else:
+        question = "SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')"
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        (answer,) = cursor.fetchone()
+    now = answer if isinstance(answer, dt.datetime) else dt.datetime.fromisoformat(answer)
+    return now.replace(tzinfo=dt.UTC) if now.tzinfo is None else now.astimezone(dt.UTC)
 
 
 def _domain(address: str) -> str:

@@ -5,7 +5,7 @@ from django.dispatch import Signal
 # Arguments: subscriber_id, now. The subscriber confirmed and is due for a first digest. A receiver returns how many
 # digests are on their way to them now.
 subscriber_confirmed = Signal()
-# Arguments: outgoing_id, provider_message_id, state, detail, address_hash, is_soft_bounce, now. A mail service told us
+# Arguments: outgoing_id, state, detail, address_hash, is_soft_bounce, now. A mail service told us
 # what became of a mail that is no notice.
 mail_event_stored = Signal()
 # Arguments: subscriber_id, first, count. A reader wants to see what we keep of them. A receiver returns a dict of plain

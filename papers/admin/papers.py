@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from papers.admin.sources import URL_FIELDS
 from papers.desk import save_changed
 from papers.models import OneLiner, Paper
+from papers.signals import papers_changed
 
 
 @admin.register(Paper)
@@ -42,6 +43,7 @@ class PaperAdmin(admin.ModelAdmin[Paper]):
         save_changed(obj, form)
         if form.changed_data:
             Paper.objects.filter(pk=obj.pk).update(revision=F("revision") + 1)
+            papers_changed.send(sender=Paper, paper_ids=[obj.pk])
 
 
 @admin.register(OneLiner)

@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
+from digests import delivering
 from digests.books import read_books
 from digests.breaker import judge, trip_breakers
 from digests.delivering import SendReport, send_again, send_deliveries
@@ -16,9 +18,11 @@ from digests.editions import resume
 from digests.models import Delivery, Edition
 from mailer.outbox import list_mails
 from papers.models import Paper
+from subscriptions.events import apply_events
 from subscriptions.models import MailEvent, Notice, NoticeKind
 from subscriptions.outgoing import OutgoingState, take_as_sent
 from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
+from tests.subscriptions.test_events import tell
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -95,6 +99,119 @@ def test_a_paper_withdrawn_since_is_left_out_when_it_is_sent_again(settings: Set
     send_deliveries([delivery.pk], now=NOW)
     delivery.refresh_from_db()
     assert delivery.paper_ids == [stays.pk]
+
+
+def test_a_mail_that_has_no_papers_left_to_send_again_says_so():
+    gone = make_paper()
+    delivery = unknown(make_edition([gone, make_paper()]), paper_ids=[gone.pk], reasons=["a"])
+    Paper.objects.filter(pk=gone.pk).update(withdrawn_at=NOW)
+    send_again(Delivery.objects.all())
+    assert send_deliveries([delivery.pk], now=NOW) == SendReport(skipped=1)
+    delivery.refresh_from_db()
+    assert delivery.reason.startswith("Nothing to send again: every paper it had was withdrawn since")
+
+
+def test_what_came_in_another_digest_after_a_mail_failed_is_not_sent_again():
+    shared, own = make_paper(), make_paper()
+    reader = make_subscriber()
+    monday = make_edition([shared, own], date=TODAY - DAY)
+    failed = make_delivery(
+        edition=monday, subscriber=reader, state="failed", paper_ids=[shared.pk, own.pk], reasons=["a", "b"]
+    )
+    make_delivery(edition=make_edition([]), subscriber=reader, state="accepted", paper_ids=[shared.pk])
+    send_again(Delivery.objects.filter(pk=failed.pk))
+    assert send_deliveries([failed.pk], now=NOW) == SendReport(accepted=1)
+    failed.refresh_from_db()
+    assert failed.paper_ids == [own.pk]
+
+
+def fail_again(delivery: Delivery) -> None:
+    """Sent again on the owner's word, and refused this time."""
+    send_again(Delivery.objects.filter(pk=delivery.pk))
+    Delivery.objects.filter(pk=delivery.pk).update(state="failed")
+
+
+def test_papers_of_a_mail_that_may_have_left_come_in_no_other_whatever_became_of_the_second_try():
+    shared, fresh = make_paper(), make_paper()
+    reader = make_subscriber()
+    monday = make_edition([shared], date=TODAY - DAY)
+    fail_again(make_delivery(edition=monday, subscriber=reader, state="unknown", paper_ids=[shared.pk]))
+    newer = make_delivery(edition=make_edition([fresh], picks=[shared]), subscriber=reader)
+    send_deliveries([newer.pk], now=NOW)
+    newer.refresh_from_db()
+    assert newer.paper_ids == [fresh.pk]
+
+
+def test_papers_of_a_mail_that_surely_failed_may_come_in_another_although_it_was_to_be_sent_again():
+    shared = make_paper()
+    reader = make_subscriber()
+    monday = make_edition([shared], date=TODAY - DAY)
+    fail_again(make_delivery(edition=monday, subscriber=reader, state="failed", paper_ids=[shared.pk]))
+    newer = make_delivery(edition=make_edition([], picks=[shared]), subscriber=reader)
+    send_deliveries([newer.pk], now=NOW)
+    newer.refresh_from_db()
+    assert newer.paper_ids == [shared.pk]
+
+
+def test_a_digest_chosen_before_the_owner_spoke_of_an_unknown_mail_is_not_begun(monkeypatch: pytest.MonkeyPatch):
+    """The last word looks at what may have left, too, not only at what is on its way."""
+    shared, fresh = make_paper(), make_paper()
+    reader = make_subscriber()
+    older = make_delivery(
+        edition=make_edition([shared], date=TODAY - DAY), subscriber=reader, state="claimed", claim_token="x",
+        lease_until=NOW, paper_ids=[shared.pk],
+    )  # fmt: skip
+    newer = make_delivery(edition=make_edition([fresh], picks=[shared]), subscriber=reader)
+    choose = delivering.choose_digest
+
+    def choose_and_be_overtaken(*args: Any, **more: Any) -> Any:
+        digest = choose(*args, **more)
+        Delivery.objects.filter(pk=older.pk).update(state="unknown")
+        fail_again(older)
+        return digest
+
+    monkeypatch.setattr(delivering, "choose_digest", choose_and_be_overtaken)
+    assert send_deliveries([newer.pk], now=NOW) == SendReport(other=1)
+
+
+@pytest.mark.parametrize("event", ["delivered", "bounced", "complained"])
+def test_a_mail_that_turns_out_to_have_arrived_is_not_sent_again(event: str):
+    paper = make_paper()
+    delivery = unknown(make_edition([paper]), paper_ids=[paper.pk], reasons=["a"])
+    send_again(Delivery.objects.all())
+    tell(delivery, event)
+    apply_events(now=timezone.now())
+    assert send_deliveries([delivery.pk], now=NOW) == SendReport()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.claim_token, delivery.lease_until) == (event, "", None)
+
+
+def test_not_even_when_its_digest_was_made_by_then(monkeypatch: pytest.MonkeyPatch, settings: Settings):
+    paper = make_paper()
+    delivery = unknown(make_edition([paper]), paper_ids=[paper.pk], reasons=["a"])
+    send_again(Delivery.objects.all())
+    repeat = delivering.repeat_digest
+
+    def repeat_and_hear(*args: Any, **more: Any) -> Any:
+        tell(delivery, "delivered")
+        apply_events(now=timezone.now())
+        return repeat(*args, **more)
+
+    monkeypatch.setattr(delivering, "repeat_digest", repeat_and_hear)
+    send_deliveries([delivery.pk], now=NOW)
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"
+    assert list_mails(directory=settings.OUTBOX_DIR) == []
+
+
+def test_that_a_mail_was_sent_or_put_off_says_nothing_about_one_that_waits_to_be_sent_again():
+    paper = make_paper()
+    delivery = unknown(make_edition([paper]), paper_ids=[paper.pk], reasons=["a"])
+    send_again(Delivery.objects.all())
+    tell(delivery, "deferred")
+    apply_events(now=timezone.now())
+    delivery.refresh_from_db()
+    assert delivery.state == "queued"
 
 
 def test_one_click_takes_unknown_mails_as_sent(owner: Client):

@@ -256,6 +256,34 @@ def test_two_planners_skip_a_day_once():
     assert SkippedDay.objects.count() == 1
 
 
+def test_a_second_planner_that_comes_late_writes_down_no_skipped_day_for_who_was_served(edition: Edition):
+    make_subscriber(next_due_at=NOW - DAY)
+    seen_by_both = list(Subscriber.objects.due(NOW))
+    assert plan_subscribers(seen_by_both, edition=edition, now=NOW).planned == 1
+    assert plan_subscribers(seen_by_both, edition=edition, now=NOW).skipped == 0
+    assert not SkippedDay.objects.exists()
+
+
+def test_a_day_skipped_while_the_newest_edition_is_paused_says_so(edition: Edition):
+    make_subscriber(next_due_at=NOW - DAY)
+    pause(edition)
+    assert plan_due(now=NOW).skipped == 1
+    assert SkippedDay.objects.get().reason == "The edition of 2026-11-23 was paused."
+
+
+def test_a_reader_who_is_erased_while_others_are_planned_costs_nobody_theirs(edition: Edition):
+    gone, stays, late = make_subscriber(), make_subscriber(), make_subscriber(next_due_at=NOW - DAY)
+    in_hand = list(Subscriber.objects.due(NOW))
+    gone.delete()
+    assert plan_subscribers(in_hand, edition=edition, now=NOW).planned == 2
+    assert set(Delivery.objects.values_list("subscriber_id", flat=True)) == {stays.pk, late.pk}
+    Subscriber.objects.update(next_due_at=NOW - DAY)
+    in_hand = list(Subscriber.objects.due(NOW))
+    late.delete()
+    assert plan_subscribers(in_hand, edition=None, now=NOW).skipped == 1
+    assert SkippedDay.objects.get().subscriber == stays
+
+
 def test_a_reader_who_chose_another_hour_meanwhile_keeps_it(edition: Edition):
     reader = make_subscriber()
     in_hand = list(Subscriber.objects.due(NOW))

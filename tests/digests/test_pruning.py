@@ -48,6 +48,14 @@ def test_the_papers_a_reader_had_are_kept_and_the_books_still_balance():
     assert Delivery.objects.get().paper_ids == [7]
 
 
+def test_papers_of_a_mail_that_may_have_left_are_kept_although_the_second_try_failed():
+    reader = make_subscriber()
+    row = old(95, reader, papers=[1], state="failed")
+    Delivery.objects.filter(pk=row.pk).update(may_have_left_at=NOW - 94 * DAY)
+    prune_deliveries(now=NOW)
+    assert ReaderArchive.objects.get().paper_ids == [1]
+
+
 def test_later_prunings_add_to_what_is_there():
     reader = make_subscriber()
     row = old(95, reader, papers=[1])

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +12,8 @@ from django.db.models.functions import Now
 
 from digests.editions import cancel, pause
 from digests.models import Delivery, Edition
-from mailer.handoff import Accepted, NoAnswer, Refused, TryLater
+from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
+from subscriptions import journal
 from subscriptions.models import Notice, Subscriber, SubscriberState, SuppressionReason
 from subscriptions.outgoing import (
     BACKOFF,
@@ -21,20 +21,14 @@ from subscriptions.outgoing import (
     MAX_ATTEMPTS,
     SENT_STATES,
     OutgoingState,
-    begin,
     bring_back,
-    claim,
-    claim_apart,
     due_ids,
-    fail,
-    put_back,
-    record,
-    skip,
     sweep,
 )
 from subscriptions.signup import unsubscribe
 from subscriptions.suppression import not_suppressed, suppress
 from tests.factories import NOW, make_delivery, make_edition, make_paper, make_subscriber
+from tests.subscriptions.steps import begin, claim, fail, in_turn, put_back, record, skip, wait_until_blocked
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -123,6 +117,22 @@ def test_leases_follow_the_clock_of_the_database_not_of_the_worker(delivery: Del
         assert begin(row, allowed=ANYBODY)
 
 
+def test_a_claim_whose_answer_was_lost_is_told_again_to_the_same_worker_alone(edition: Edition):
+    ids = [make_delivery(edition=edition, subscriber=make_subscriber()).pk for _ in range(3)]
+    token = journal.new_claim_token()
+    first = journal.claim_rows(Delivery, ids[:2], token=token, columns=["id"])
+    again = journal.claim_rows(Delivery, ids, token=token, columns=["id"], again=True)
+    assert (first, again) == ([(ids[0],), (ids[1],)], [(pk,) for pk in ids])
+    other = journal.new_claim_token()
+    assert journal.claim_rows(Delivery, ids, token=other, columns=["id"], again=True) == []
+
+
+def test_a_row_that_waits_for_later_is_not_claimed_with_those_that_are_due(edition: Edition):
+    later, due = [make_delivery(edition=edition, subscriber=make_subscriber()) for _ in range(2)]
+    Delivery.objects.filter(pk=later.pk).update(not_before=Now() + dt.timedelta(seconds=30))
+    assert [row.pk for row in claim(Delivery, [later.pk, due.pk])] == [due.pk]
+
+
 # --- beginning --------------------------------------------------------------------------------------------------------
 
 
@@ -132,6 +142,22 @@ def test_begin_writes_what_is_sent_in_the_same_step(delivery: Delivery):
     row.refresh_from_db()
     assert (row.state, row.attempt, row.paper_ids, row.edition_revision) == ("handing_over", 1, [7, 8], 3)
     assert row.begun_at is not None
+
+
+def test_a_mail_that_is_begun_gets_a_whole_lease_for_its_hand_off(delivery: Delivery):
+    row = claim_one(delivery)
+    Delivery.objects.filter(pk=row.pk).update(lease_until=Now() + dt.timedelta(seconds=20))
+    assert begin(row, allowed=ANYBODY)
+    row.refresh_from_db()
+    assert row.lease_until is not None
+    assert LEASE - dt.timedelta(seconds=10) < row.lease_until - database_now() <= LEASE
+
+
+def test_nobody_begins_with_the_token_of_another(delivery: Delivery):
+    row = claim_one(delivery)
+    row.claim_token = "somebody else's"
+    assert not begin(row, allowed=ANYBODY)
+    assert state_of(row) == OutgoingState.CLAIMED
 
 
 def test_a_mail_is_begun_once_only(delivery: Delivery):
@@ -209,7 +235,16 @@ def test_not_now_puts_the_mail_back_to_be_tried_later(delivery: Delivery):
     assert (row.state, row.reason, row.attempt) == ("queued", "451 busy", 1)
     assert row.not_before is not None
     assert dt.timedelta(0) < row.not_before - database_now() <= dt.timedelta(minutes=1)
+    assert row.settled_at is None
     assert claim(Delivery, [row.pk]) == []
+
+
+def test_what_was_unknown_and_is_put_back_by_a_late_answer_is_settled_no_more(delivery: Delivery):
+    row = begun(delivery)
+    record(row, NoAnswer("silence"))
+    assert Delivery.objects.get(pk=row.pk).settled_at is not None
+    record(row, TryLater("451"))
+    assert Delivery.objects.get(pk=row.pk).settled_at is None
 
 
 def test_each_refusal_waits_longer_and_the_last_one_is_the_end(delivery: Delivery):
@@ -235,8 +270,11 @@ def test_never_is_recorded_as_failed_with_the_reason(delivery: Delivery):
 
 
 def test_silence_is_unknown_and_nothing_sends_it_again(delivery: Delivery):
-    assert record(begun(delivery), NoAnswer("the line went dead")) == OutgoingState.UNKNOWN
-    end_lease(delivery)
+    row = begun(delivery)
+    assert record(row, NoAnswer("the line went dead")) == OutgoingState.UNKNOWN
+    kept = Delivery.objects.get(pk=delivery.pk)
+    # Its own worker may still hear the answer; nobody holds it, so there is no lease to end.
+    assert (kept.claim_token, kept.lease_until) == (row.claim_token, None)
     assert sweep(Delivery) == {"requeued": 0, "failed": 0, "unknown": 0}
     assert due_ids(Delivery, limit=10) == []
     assert claim(Delivery, [delivery.pk]) == []
@@ -261,6 +299,31 @@ def test_an_answer_for_what_somebody_else_settled_changes_nothing(delivery: Deli
     assert record(row, YES) == OutgoingState.ACCEPTED
     assert record(row, Refused("550")) is None
     assert state_of(row) == OutgoingState.ACCEPTED
+
+
+@pytest.mark.parametrize("outcome", [YES, TryLater("451"), Refused("550"), NoAnswer("silence")])
+@pytest.mark.parametrize("end", [None, end_lease], ids=["handing over", "unknown"])
+def test_nobody_records_with_the_token_of_another(
+    delivery: Delivery, outcome: Outcome, end: Callable[[Delivery], None] | None
+):
+    row = begun(delivery)
+    if end:
+        end(row)
+        sweep(Delivery)
+    before = state_of(row)
+    row.claim_token = "somebody else's"
+    assert record(row, outcome) is None
+    assert state_of(row) == before
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in OutgoingState if state not in {OutgoingState.HANDING_OVER, OutgoingState.UNKNOWN}]
+)
+def test_an_answer_is_only_recorded_for_a_mail_on_its_way_or_of_unknown_fate(delivery: Delivery, state: OutgoingState):
+    row = begun(delivery)
+    Delivery.objects.filter(pk=row.pk).update(state=state)
+    assert record(row, YES) is None
+    assert state_of(row) == state
 
 
 def test_a_late_answer_cannot_undo_what_a_webhook_said(delivery: Delivery):
@@ -372,7 +435,7 @@ def test_a_poison_row_does_not_take_its_neighbours_with_it(edition: Edition):
     ids = [row.pk for row in (poison, *others)]
 
     def work_until_killed() -> None:
-        for rows in claim_apart(Delivery, ids):
+        for rows in in_turn(Delivery, ids):
             for row in rows:
                 if row.pk == poison.pk:
                     return
@@ -390,12 +453,12 @@ def test_a_poison_row_does_not_take_its_neighbours_with_it(edition: Edition):
 
 def test_all_of_a_batch_that_nobody_died_over_is_claimed_at_once(edition: Edition):
     ids = [make_delivery(edition=edition, subscriber=make_subscriber()).pk for _ in range(3)]
-    assert [[row.pk for row in rows] for rows in claim_apart(Delivery, ids)] == [ids]
+    assert [[row.pk for row in rows] for rows in in_turn(Delivery, ids)] == [ids]
 
 
 def test_a_suspect_is_claimed_only_when_its_turn_comes(edition: Edition):
     ids = [make_delivery(edition=edition, subscriber=make_subscriber(), worker_deaths=1).pk for _ in range(2)]
-    turns = claim_apart(Delivery, ids)
+    turns = iter(in_turn(Delivery, ids))
     assert next(turns) == []
     assert [row.pk for row in next(turns)] == ids[:1]
     assert due_ids(Delivery, limit=10) == ids[1:]
@@ -483,21 +546,8 @@ def test_begin_that_waited_for_a_sweep_judges_the_row_as_the_sweep_left_it():
     with transaction.atomic():
         Delivery.objects.filter(pk=row.pk).update(state=OutgoingState.QUEUED, claim_token="", lease_until=None)
         worker.start()
-        _wait_until_blocked()
+        wait_until_blocked()
     worker.join(timeout=40)
 
     assert answers == [False]
     assert state_of(row) == OutgoingState.QUEUED
-
-
-def _wait_until_blocked() -> None:
-    """Until the other connection waits for our lock: PostgreSQL can be asked; SQLite has one writer, who waits."""
-    until = time.monotonic() + 10
-    while connection.vendor == "postgresql" and time.monotonic() < until:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            (waiting,) = cursor.fetchone()
-        if waiting:
-            return
-        time.sleep(0.01)
-    time.sleep(0.05)

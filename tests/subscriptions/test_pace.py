@@ -2,22 +2,25 @@
 
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import time_machine
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from digests.delivering import SendReport, send_deliveries
-from digests.models import Delivery
+from digests.delivering import SendReport, due_deliveries, send_deliveries
+from digests.models import Delivery, Edition
 from limits.models import Bucket
 from mailer import lines
 from mailer.handoff import Accepted, TryLater
 from subscriptions import batch, stopping
 from subscriptions import pace as pace_module
-from subscriptions.models import WarmupDay
-from subscriptions.pace import Pace, cap_of_day, take_of_day
+from subscriptions.models import Notice, NoticeKind, SubscriberState, WarmupDay
+from subscriptions.notices import send_notices
+from subscriptions.pace import Pace, cap_of_day, give_back_of_day, take_of_day
 from tests.factories import NOW, make_delivery, make_edition, make_paper, make_subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -117,25 +120,109 @@ def test_the_cap_grows_a_thousandfold_in_six_weeks_and_ends():
     assert all(after > before for before, after in itertools.pairwise(caps[:42]))  # type: ignore[operator]
 
 
-def test_a_day_gives_its_cap_and_no_more_and_the_next_gives_more(settings: Settings):
+@pytest.fixture
+def day(monkeypatch: pytest.MonkeyPatch) -> list[dt.datetime]:
+    """The database's clock."""
+    clock = [NOW]
+    monkeypatch.setattr(pace_module, "_database_now", lambda: clock[0])
+    return clock
+
+
+def test_a_day_gives_its_cap_and_no_more_and_the_next_gives_more(settings: Settings, day: list[dt.datetime]):
     settings.SEND_WARMUP_START = 10
-    with time_machine.travel(NOW, tick=False):
-        assert take_of_day("smtp", 7) == (7, 0.0)
-        assert take_of_day("smtp", 7) == (3, 0.0)
-        assert take_of_day("smtp", 7) == (0, 12 * 3600)
-    with time_machine.travel(NOW + dt.timedelta(days=1), tick=False):
-        assert take_of_day("smtp", 99)[0] == 11
-    with time_machine.travel(NOW + dt.timedelta(days=42), tick=False):
-        assert take_of_day("smtp", 5000) == (5000, 0.0)
+    assert take_of_day("smtp", 7) == (7, 0.0)
+    assert take_of_day("smtp", 7) == (3, 0.0)
+    assert take_of_day("smtp", 7) == (0, 12 * 3600)
+    day[0] = NOW + dt.timedelta(days=1)
+    assert take_of_day("smtp", 99)[0] == 11
+    day[0] = NOW + dt.timedelta(days=42)
+    assert take_of_day("smtp", 5000) == (5000, 0.0)
 
 
-def test_a_new_sender_sends_no_more_than_the_days_cap(settings: Settings, sent: list[str]):
+def test_a_new_sender_sends_no_more_than_the_days_cap(settings: Settings, sent: list[str], day: list[dt.datetime]):
     settings.SEND_WARMUP_START = 2
-    # Far from midnight, when the next day's cap would be there.
-    with time_machine.travel(NOW, tick=True):
-        assert send_deliveries(deliveries(*ADDRESSES[:5]), now=NOW) == SendReport(accepted=2, other=3)
+    assert send_deliveries(deliveries(*ADDRESSES[:5]), now=NOW) == SendReport(accepted=2, other=3)
     assert WarmupDay.objects.get().taken == 2
     assert Delivery.objects.filter(state="queued", not_before__gt=Now()).count() == 3
+
+
+@pytest.mark.parametrize("skew", [dt.timedelta(days=-2), dt.timedelta(days=2)])
+def test_the_day_is_by_the_clock_of_the_database_not_of_the_worker(settings: Settings, skew: dt.timedelta):
+    settings.SEND_WARMUP_START = 10
+    take_of_day("smtp", 4)
+    with time_machine.travel(dt.datetime.now(dt.UTC) + skew, tick=True):
+        take_of_day("smtp", 4)
+        give_back_of_day("smtp", 1)
+    assert WarmupDay.objects.get().taken == 7
+
+
+def test_what_the_days_cap_does_not_let_pass_is_not_counted_against_the_rate(
+    settings: Settings, day: list[dt.datetime], monkeypatch: pytest.MonkeyPatch
+):
+    settings.SEND_WARMUP_START, settings.SEND_RATE = 3, 100
+    assert Pace("smtp").allow(ADDRESSES[:5]).count(True) == 3
+    # Of the five that the bucket holds at once, two are left for mail that keeps no cap.
+    assert Pace("smtp", keeps_day_cap=False).allow(ADDRESSES[:5]).count(True) >= 2
+
+
+def test_the_day_is_not_over_for_who_lost_every_race_for_its_tokens(
+    settings: Settings, day: list[dt.datetime], monkeypatch: pytest.MonkeyPatch
+):
+    settings.SEND_WARMUP_START = 100
+    update = QuerySet.update
+
+    def be_overtaken(rows: Any, **values: Any) -> int:
+        return 0 if rows.model is WarmupDay else update(rows, **values)
+
+    monkeypatch.setattr(QuerySet, "update", be_overtaken)
+    count, seconds = take_of_day("smtp", 5)
+    assert (count, seconds < 1) == (0, True)
+
+
+def test_a_confirmation_does_not_wait_for_tomorrow_because_digests_used_up_the_day(
+    settings: Settings, sent: list[str], day: list[dt.datetime]
+):
+    settings.SEND_WARMUP_START = 2
+    send_deliveries(deliveries(*ADDRESSES[:5]), now=NOW)
+    reader = make_subscriber(state=SubscriberState.PENDING, confirmed_at=None)
+    notice = Notice.objects.create(kind=NoticeKind.CONFIRMATION, subscriber=reader, address_hash=reader.address_hash)
+    assert send_notices([notice.pk], now=NOW) == 1
+    assert WarmupDay.objects.get().taken == 2
+
+
+def test_mails_that_are_not_begun_after_all_give_their_tokens_back(
+    settings: Settings, sent: list[str], day: list[dt.datetime], monkeypatch: pytest.MonkeyPatch
+):
+    settings.SEND_WARMUP_START, settings.SEND_RATE_PER_DOMAIN = 100, {"example.org": 1}
+    ids = deliveries("one@example.org")
+    allow = Pace.allow
+
+    def allow_and_pause(pace: Pace, addresses: Sequence[str]) -> list[bool]:
+        answers = allow(pace, addresses)
+        Edition.objects.update(state="paused")
+        return answers
+
+    monkeypatch.setattr(Pace, "allow", allow_and_pause)
+    assert send_deliveries(ids, now=NOW) == SendReport(other=1)
+    assert Delivery.objects.get().reason == "The edition is paused."
+    assert WarmupDay.objects.get().taken == 0
+    monkeypatch.undo()
+    assert Pace("outbox").allow(["one@example.org"]) == [True]
+
+
+def test_a_paused_edition_is_neither_rung_for_nor_claimed_nor_takes_tokens(
+    settings: Settings, sent: list[str], day: list[dt.datetime]
+):
+    settings.SEND_WARMUP_START = 100
+    ids = deliveries(*ADDRESSES[:3])
+    Edition.objects.update(state="paused")
+    assert due_deliveries(limit=9) == []
+    assert send_deliveries(ids, now=NOW) == SendReport()
+    assert set(Delivery.objects.values_list("state", "reason", "not_before")) == {("queued", "", None)}
+    assert not WarmupDay.objects.exists()
+    Edition.objects.update(state="published")
+    assert due_deliveries(limit=9) == ids
+    assert send_deliveries(ids, now=NOW) == SendReport(accepted=3)
 
 
 def test_what_the_rate_does_not_let_pass_is_not_counted_against_the_day(settings: Settings):

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from digests.delivering import send_deliveries
+from digests.delivering import due_deliveries, send_deliveries
 from digests.models import Delivery
 from digests.planning import plan_due
 from papers.management.answering import AnsweringCommand, in_batches, in_words
-from subscriptions.outgoing import due_ids, sweep
+from subscriptions.outgoing import sweep
 
 EVERY_ROW = 1_000_000
 
@@ -36,7 +36,7 @@ def send_waiting_digests(*, quiet: bool) -> dict[str, int]:
     """Send every delivery that waits, in this process. Returns how many ended how."""
     sweep(Delivery)
     total = {"accepted": 0, "skipped": 0, "other": 0}
-    for ids in in_batches(due_ids(Delivery, limit=EVERY_ROW), quiet=quiet):
+    for ids in in_batches(due_deliveries(limit=EVERY_ROW), quiet=quiet):
         report = send_deliveries(ids, now=timezone.now())
         for name in total:
             total[name] += getattr(report, name)

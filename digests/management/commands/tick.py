@@ -12,9 +12,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from digests.alerts import tell_about_sources
+from digests.delivering import due_deliveries
 from digests.editions import publish_due_editions
 from digests.management.commands.send_digests import EVERY_ROW, send_waiting_digests
-from digests.models import Delivery
 from digests.planning import plan_due
 from papers.backfilling import continue_backfill, due_backfills, plan_backfills
 from papers.ingest import claim_due_sources, visit_source
@@ -133,6 +133,6 @@ def _send_notices(*, quiet: bool) -> dict[str, Any]:
 
 def _count_mails() -> dict[str, Any]:
     return {
-        "digests_to_send": len(due_ids(Delivery, limit=EVERY_ROW)),
+        "digests_to_send": len(due_deliveries(limit=EVERY_ROW)),
         "notices_to_send": len(due_ids(Notice, limit=EVERY_ROW)),
     }
