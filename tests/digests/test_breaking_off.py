@@ -141,7 +141,7 @@ def test_a_claim_that_was_committed_and_not_heard_is_found_again_and_sent(
 def test_a_worker_whose_time_is_up_while_it_connects_holds_nothing(
     ids: list[int], smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(sending, "open_lines", raising(SoftTimeLimitExceeded()))
+    monkeypatch.setattr(sending, "borrow_lines", raising(SoftTimeLimitExceeded()))
     assert send_deliveries(ids, now=NOW) == SendReport()
     assert rows() == [("queued", TIME_IS_UP, 0)] * 2
 
