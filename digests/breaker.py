@@ -8,12 +8,13 @@ import logging
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 
 from digests.editions import pause
 from digests.models import Delivery, Edition, EditionState, age_limit
 from subscriptions.models import MailEvent, NoticeKind
-from subscriptions.outgoing import SENT_STATES, OutgoingState
+from subscriptions.outgoing import DIED_OVER, GIVEN_UP, SENT_STATES, OutgoingState
 from subscriptions.owner import tell_owner
 
 logger = logging.getLogger(__name__)
@@ -54,10 +55,15 @@ def trip_breakers(*, now: dt.datetime) -> list[Edition]:
         if not reason:
             continue
         with transaction.atomic():
-            # Both or neither: an edition that stands still and nobody knows of would stand still for ever.
-            if _tell(edition, reason) and pause(edition):
-                logger.error("edition %s was paused: %s", edition, reason)
-                tripped.append(edition)
+            # Both or neither: an edition that stands still and nobody knows of would stand still for ever, and a word
+            # to the owner that nothing followed would keep the breaker from ever tripping.
+            if not pause(edition):
+                continue
+            if not _tell(edition, reason):
+                transaction.set_rollback(True)
+                continue
+            logger.error("edition %s was paused: %s", edition, reason)
+            tripped.append(edition)
     return tripped
 
 
@@ -65,11 +71,19 @@ def judge(edition: Edition) -> Verdict:
     """How this edition's mail is taken so far."""
     rows = Delivery.objects.filter(edition=edition)
     bad = MailEvent.objects.filter(outgoing_id__in=rows.filter(state=OutgoingState.BOUNCED).values("public_id"))
+    # Said no for good at the hand-off itself, where a provider would have taken it and told of a bounce later.
+    refused = rows.filter(_was_refused()).count()
     return Verdict(
-        sent=rows.filter(state__in=SENT_STATES).count(),
-        hard_bounces=bad.filter(is_hard_bounce=True).values("outgoing_id").distinct().count(),
+        sent=rows.filter(state__in=SENT_STATES).count() + refused,
+        hard_bounces=bad.filter(is_hard_bounce=True).values("outgoing_id").distinct().count() + refused,
         complaints=rows.filter(state=OutgoingState.COMPLAINED).count(),
     )
+
+
+def _was_refused() -> Q:
+    """Failed by the mail service's word: not for its patience at an end, nor in the hands of workers that died."""
+    ours = Q(reason__startswith=GIVEN_UP) | Q(reason__startswith=DIED_OVER)
+    return Q(state=OutgoingState.FAILED, begun_at__isnull=False) & ~ours
 
 
 def _tell(edition: Edition, reason: str) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import F
 
-from digests.models import Delivery, EditionArchive, ReaderArchive
+from digests.models import Delivery, EditionArchive, ReaderArchive, SkippedDay
 from subscriptions.outgoing import SENT_STATES, OutgoingState
+from subscriptions.pruning import RECORDS_KEPT_DAYS, delete_in_chunks
 
 KEPT_DAYS = 90
 CHUNK = 1000
@@ -47,6 +48,12 @@ def prune_deliveries(*, now: dt.datetime, dry_run: bool = False, kept_days: int 
         deliveries += len(found)
         readers |= {row.subscriber_id for row in found if row.subscriber_id is not None}
     return PruneReport(deliveries, len(readers))
+
+
+def prune_skipped_days(*, now: dt.datetime, dry_run: bool = False) -> int:
+    """Delete the notes of days without a digest that are older than any record is kept. Returns how many."""
+    old = SkippedDay.objects.filter(due_at__lt=now - dt.timedelta(days=RECORDS_KEPT_DAYS))
+    return old.count() if dry_run else delete_in_chunks(old)
 
 
 def _archive(ids: list[int]) -> list[Delivery]:

@@ -14,9 +14,10 @@ from digests.delivering import send_deliveries as send
 from digests.editions import publish_due_editions
 from digests.models import Delivery
 from digests.planning import plan_due
-from digests.pruning import prune_deliveries
+from digests.pruning import prune_deliveries, prune_skipped_days
 from digests.summaries import write_summaries as write
 from subscriptions.outgoing import sweep
+from subscriptions.pruning import prune_records
 
 # A task costs about a millisecond, and each opens connections of its own: it is to have some work.
 BATCH = 500
@@ -34,8 +35,11 @@ def send_deliveries(ids: list[int]) -> None:
 
 @shared_task
 def prune() -> None:
-    """Once a night: archive the deliveries that are too old to be kept one by one."""
-    prune_deliveries(now=timezone.now())
+    """Once a night: archive the deliveries that are too old to be kept one by one, and delete what nobody asks for."""
+    now = timezone.now()
+    prune_deliveries(now=now)
+    prune_skipped_days(now=now)
+    prune_records(now=now)
 
 
 # One request and no more, so that a machine that does not answer keeps a worker for seconds.

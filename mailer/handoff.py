@@ -80,7 +80,9 @@ def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
     """
     outcome = _hand_off_once(message, connection)
     if isinstance(outcome, NoAnswer) and getattr(connection, "takes_idempotency_key", False):
-        return _hand_off_once(message, connection)
+        second = _hand_off_once(message, connection)
+        # Only a yes ends the doubt: a no to the second may have been preceded by a silent yes to the first.
+        return second if isinstance(second, Accepted) else outcome
     return outcome
 
 

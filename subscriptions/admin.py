@@ -30,7 +30,7 @@ from subscriptions.models import (
 from subscriptions.schedule import is_zone, next_due
 from subscriptions.signup import UnsubscribeResult, unsubscribe
 from subscriptions.spreadsheets import csv_lines
-from subscriptions.suppression import suppress
+from subscriptions.suppression import BOUNCES, suppress
 
 __all__ = ["SubscriberImportAdmin"]
 
@@ -152,7 +152,7 @@ class SuppressionForm(forms.ModelForm[Suppression]):
         except InvalidAddressError as error:
             raise forms.ValidationError(str(error)) from error
         # A bounce is the one reason that a word of the owner's outweighs; erased must stay what the person asked for.
-        rows = Suppression.objects.filter(address_hash=address_hash).exclude(reason=SuppressionReason.HARD_BOUNCE)
+        rows = Suppression.objects.filter(address_hash=address_hash).exclude(reason__in=BOUNCES)
         if held := rows.first():
             raise forms.ValidationError(f"It is suppressed already. {held.get_reason_display()}.")
         self.instance.address_hash = address_hash

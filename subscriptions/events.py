@@ -6,6 +6,8 @@ Anymail makes one shape of every provider's webhooks; see https://anymail.dev/en
 import datetime as dt
 import hashlib
 import logging
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, EventType
@@ -34,6 +36,8 @@ _STATE_FOR = {
     EventType.FAILED: OutgoingState.FAILED,
 }
 
+# A task of its own each minute applies what came; what is left waits for the next.
+APPLY_SECONDS = 50.0
 _BATCH = 500
 # A webhook may overtake the answer to the hand-off it speaks of; it waits this long for that to be recorded.
 _PATIENCE = dt.timedelta(hours=1)
@@ -65,10 +69,22 @@ def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
     return created
 
 
-def apply_events(*, now: dt.datetime) -> int:
-    """Apply the stored events that nobody applied yet, oldest first. Returns how many. Safe to run twice."""
+def apply_events(*, now: dt.datetime, seconds: float = APPLY_SECONDS) -> int:
+    """Apply the stored events that nobody applied yet, oldest first, for at most so many seconds. Returns how many.
+    Safe to run twice."""
+    until = time.monotonic() + seconds
+    applied, last_id = 0, 0
+    while events := list(MailEvent.objects.filter(applied_at__isnull=True, id__gt=last_id).order_by("id")[:_BATCH]):
+        last_id = events[-1].pk
+        applied += _apply_some(events, now=now)
+        if time.monotonic() > until:
+            break
+    return applied
+
+
+def _apply_some(events: Sequence[MailEvent], *, now: dt.datetime) -> int:
     applied = 0
-    for event in MailEvent.objects.filter(applied_at__isnull=True).order_by("id")[:_BATCH]:
+    for event in events:
         error = ""
         try:
             if _apply(event, now=now) is Move.NOT_YET and event.received_at > now - _PATIENCE:

@@ -18,7 +18,7 @@ from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
-from subscriptions.outgoing import BACKOFF, LEASE, MAX_ATTEMPTS, Outgoing, OutgoingState
+from subscriptions.outgoing import BACKOFF, GIVEN_UP, LEASE, MAX_ATTEMPTS, Outgoing, OutgoingState
 
 # Anything but None: Django's own cursors never keep plans, whatever it is, and ours always do.
 _PREPARE_AFTER = 5
@@ -240,7 +240,7 @@ def _result(row: Claimed, outcome: Outcome) -> list[Any]:
             wait = max(60.0 * BACKOFF[min(row.attempt, len(BACKOFF) - 1)], outcome.wait_seconds or 0.0)
             return [row.pk, OutgoingState.QUEUED.value, _text(reason), wait, "", ""]
         case TryLater(reason=reason):
-            given_up = f"Given up after {MAX_ATTEMPTS} attempts: {_text(reason)}"
+            given_up = f"{GIVEN_UP} {MAX_ATTEMPTS} attempts: {_text(reason)}"
             return [row.pk, OutgoingState.FAILED.value, given_up, None, "", ""]
         case Refused(reason=reason):
             return [row.pk, OutgoingState.FAILED.value, _text(reason), None, "", ""]

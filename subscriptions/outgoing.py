@@ -20,6 +20,9 @@ from django.db.models.functions import Now
 LEASE = dt.timedelta(minutes=5)
 MAX_ATTEMPTS = 8
 MAX_WORKER_DEATHS = 2
+# How the reasons begin of mails that failed without a word from the mail service about them.
+GIVEN_UP = "Given up after"
+DIED_OVER = "In hand at the end of"
 BACKOFF = (1, 5, 15, 60, 120, 240, 480)  # minutes after the first, second, … refusal for now
 
 
@@ -194,7 +197,7 @@ def sweep(model: type[Outgoing]) -> dict[str, int]:
     )
     failed = expired.filter(state=OutgoingState.CLAIMED, worker_deaths__gte=MAX_WORKER_DEATHS - 1).update(
         state=OutgoingState.FAILED,
-        reason=f"In hand at the end of {MAX_WORKER_DEATHS} workers.",
+        reason=f"{DIED_OVER} {MAX_WORKER_DEATHS} workers.",
         worker_deaths=F("worker_deaths") + 1,
         settled_at=Now(),
         **free,

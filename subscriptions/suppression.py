@@ -8,8 +8,8 @@ from subscriptions.models import Suppression, SuppressionReason
 
 # A mailbox that did not exist may exist again: one confirmation may find out.
 BOUNCE_MAY_CONFIRM_AFTER = dt.timedelta(days=30)
-_BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
-_LIFTED_BY_OPT_IN = (SuppressionReason.ERASED, *_BOUNCES)
+BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
+_LIFTED_BY_OPT_IN = (SuppressionReason.ERASED, *BOUNCES)
 
 
 def suppress(*, address_hash: str, reason: SuppressionReason, now: dt.datetime, note: str = "") -> bool:
@@ -55,4 +55,4 @@ def awaits_new_opt_in(now: dt.datetime) -> Q:
 
 
 def _open_to_new_opt_in(now: dt.datetime) -> Q:
-    return Q(reason=SuppressionReason.ERASED) | Q(reason__in=_BOUNCES, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)
+    return Q(reason=SuppressionReason.ERASED) | Q(reason__in=BOUNCES, at__lte=now - BOUNCE_MAY_CONFIRM_AFTER)

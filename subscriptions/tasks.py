@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 BOUNCE_MAILBOX_TURN = "bounce-mailbox"
 READING_SECONDS = 290
+MAIL_EVENTS_TURN = "mail-events"
+EVENTS_SECONDS = 290
 LETTERS = 2000
 
 
@@ -60,6 +62,18 @@ def read_bounces() -> None:
 
 
 @shared_task
+def apply_mail_events() -> None:
+    """Once a minute: apply what mail services said, however much it is; one worker at a time."""
+    token = hold(MAIL_EVENTS_TURN, seconds=EVENTS_SECONDS)
+    if not token:
+        return
+    try:
+        apply_events(now=timezone.now())
+    finally:
+        release(MAIL_EVENTS_TURN, token=token)
+
+
+@shared_task
 def run_imports() -> None:
     """Import the lists that the owner said yes to."""
     run(now=timezone.now())
@@ -73,7 +87,7 @@ def tick() -> None:
     sweep(Notice)
     if ids := due_ids(Notice, limit=BATCH):
         send_notices.delay(ids)
-    apply_events(now=timezone.now())
+    apply_mail_events.delay()
     end_pauses(now=timezone.now())
     forget_unconfirmed(now=timezone.now())
     forget_old_changes(now=timezone.now())

@@ -603,10 +603,11 @@ def test_the_owner_suppresses_an_address_by_typing_it_and_only_its_hash_is_kept(
 
 
 def test_a_bounce_gives_way_to_the_owners_word_and_an_erasure_does_not(curator: Client):
-    for email, reason in (("b@example.org", "hard_bounce"), ("e@example.org", "erased")):
+    given = (("b@example.org", "hard_bounce"), ("s@example.org", "soft_bounce"), ("e@example.org", "erased"))
+    for email, reason in given:
         Suppression.objects.create(address_hash=hash_address(email), reason=reason, at=NOW)
         curator.post(reverse("admin:subscriptions_suppression_add"), {"email": email})
-    assert list(Suppression.objects.order_by("pk").values_list("reason", flat=True)) == ["manual", "erased"]
+    assert list(Suppression.objects.order_by("pk").values_list("reason", flat=True)) == ["manual", "manual", "erased"]
 
 
 def test_lifting_needs_a_reason_that_the_log_keeps_and_an_erasure_is_not_the_owners_to_lift(curator: Client):

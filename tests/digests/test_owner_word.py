@@ -296,6 +296,27 @@ def test_soft_bounces_stop_nothing():
     assert trip_breakers(now=NOW) == []
 
 
+def test_what_the_server_refused_at_once_counts_as_bounced_and_what_we_gave_up_on_does_not():
+    edition = make_edition([make_paper()])
+    sent(edition, good=200)
+    reasons = ["The mail server answered 550 unknown"] * 11 + ["Given up after 8 attempts: 451 busy"] * 50
+    rows = [
+        Delivery(edition=edition, subscriber=None, due_at=NOW, state="failed", reason=reason, begun_at=NOW)
+        for reason in reasons
+    ]
+    Delivery.objects.bulk_create([*rows, Delivery(edition=edition, due_at=NOW, state="failed", reason="not made")])
+    assert judge(edition).reason == "11 of 211 mails bounced for good"
+
+
+def test_an_edition_that_cannot_be_paused_now_can_still_be_later(monkeypatch: pytest.MonkeyPatch):
+    edition = make_edition([make_paper()])
+    sent(edition, good=200, bounced=50)
+    monkeypatch.setattr("digests.breaker.pause", lambda edition: False)
+    assert trip_breakers(now=NOW) == []
+    monkeypatch.undo()
+    assert trip_breakers(now=NOW) == [edition]
+
+
 def test_whoever_resumes_has_decided():
     edition = make_edition([make_paper()])
     sent(edition, good=200, bounced=50)

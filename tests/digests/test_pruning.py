@@ -1,6 +1,7 @@
 """Old deliveries are archived: no paper is forgotten, no book goes out of balance."""
 
 import datetime as dt
+import json
 
 import pytest
 from django.core.management import call_command
@@ -8,9 +9,10 @@ from django.core.management import call_command
 from digests import pruning
 from digests.books import read_books
 from digests.digest import covered_editions
-from digests.models import Delivery, Edition, ReaderArchive
-from digests.pruning import PruneReport, prune_deliveries
-from subscriptions.models import Subscriber
+from digests.models import Delivery, Edition, ReaderArchive, SkippedDay
+from digests.pruning import PruneReport, prune_deliveries, prune_skipped_days
+from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber
+from subscriptions.pruning import RecordsReport, prune_records
 from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -119,7 +121,29 @@ def test_a_reader_who_was_away_for_long_is_no_first_reader():
 def test_the_command_counts_first(capsys: pytest.CaptureFixture[str]):
     old(10_000)
     call_command("prune_deliveries", "--dry-run", "--json")
-    assert capsys.readouterr().out.strip() == '{"deliveries": 1, "readers": 1}'
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"deliveries": 1, "readers": 1, "skipped_days": 0, "mail_events": 0, "notices": 0}
     assert Delivery.objects.count() == 1
     call_command("prune_deliveries")
     assert not Delivery.objects.exists()
+
+
+def test_records_that_nobody_asks_for_are_deleted_after_more_than_a_year():
+    long_ago, lately = NOW - 401 * DAY, NOW - 399 * DAY
+    reader = make_subscriber()
+    for number, at in enumerate([long_ago, lately]):
+        SkippedDay.objects.create(subscriber=reader, due_at=at, reason="No new edition was published.")
+        for applied_at in (None, at):
+            event = MailEvent.objects.create(
+                provider="x", event_id=f"{number}-{applied_at}", kind="delivered", applied_at=applied_at
+            )
+            MailEvent.objects.filter(pk=event.pk).update(received_at=at)
+        for state in ("queued", "accepted"):
+            Notice.objects.create(subscriber=reader, kind=NoticeKind.CONFIRMATION, state=state, created_at=at)
+    assert prune_skipped_days(now=NOW, dry_run=True) == prune_skipped_days(now=NOW) == 1
+    assert prune_records(now=NOW, dry_run=True) == prune_records(now=NOW) == RecordsReport(mail_events=1, notices=1)
+    assert SkippedDay.objects.get().due_at == lately
+    # What nobody applied, or sent, is still to be: however old.
+    assert MailEvent.objects.filter(received_at=long_ago).get().applied_at is None
+    assert Notice.objects.filter(created_at=long_ago).get().state == "queued"
+    assert prune_records(now=NOW) == RecordsReport()

@@ -41,6 +41,15 @@ def test_silence_upon_silence_is_unknown(settings: Settings):
     assert len(keys) == 2
 
 
+@pytest.mark.parametrize(
+    "second", [json_reply({"message": "slow down"}, status=429), json_reply({"message": "used before"}, status=409)]
+)
+def test_a_no_after_silence_does_not_end_the_doubt(settings: Settings, second: Reply):
+    (outcome,), keys = send(settings, SILENCE, second)
+    assert isinstance(outcome, NoAnswer)
+    assert len(keys) == 2
+
+
 def test_different_messages_have_different_keys(settings: Settings):
     _, keys = send(settings, json_reply({"id": "abc"}), number=2)
     assert len(set(keys)) == 2

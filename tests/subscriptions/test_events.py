@@ -400,3 +400,22 @@ def test_a_bounce_of_another_spelling_suppresses_the_same_address():
     tell(None, **HARD, recipient="Ada@EXAMPLE.org")
     apply()
     assert Suppression.objects.get().address_hash == reader.address_hash
+
+
+def test_all_that_waits_is_applied_however_much_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("subscriptions.events._BATCH", 2)
+    for _ in range(7):
+        tell(None, metadata={"outgoing_id": "0" * 32})
+    assert apply() == 7
+
+
+def test_events_take_no_longer_than_they_may_and_those_that_wait_do_not_hold_up_others(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("subscriptions.events._BATCH", 2)
+    for _ in range(2):
+        tell(None, message_id="not known yet")
+    for _ in range(5):
+        tell(None, metadata={"outgoing_id": "0" * 32})
+    assert apply_events(now=timezone.now(), seconds=0.0) == 0
+    assert apply() == 5
