@@ -140,7 +140,8 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 270
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Where SIGTERM means SIGQUIT (REMAP_SIGTERM), tasks have so long to end: batches are told, and need a second or two.
+# SIGTERM ends a worker in seconds: batches are told (see config/celery.py). After SIGQUIT they are not, as Celery tells
+# us of it only after this wait, and have so long to end by themselves.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 45.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -5,6 +5,7 @@ with smtp_server(answers=["250 OK", "451 busy", DROP]) as server:
     assert server.mails[0].recipients == ["reader@example.org"]
 """
 
+import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class SmtpServer:
     refused_recipients: dict[str, str] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
     connections: int = 0
+    # How long it thinks before it answers to a message.
+    seconds: float = 0.0
     port: int = 0
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
@@ -60,6 +63,7 @@ class SmtpServer:
         return OK
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        await asyncio.sleep(self.seconds)
         answer = self.answers.pop(0) if self.answers else OK
         if answer in {OK, DROP}:
             self.mails.append(Mail(list(envelope.rcpt_tos), envelope.content, sender=envelope.mail_from))

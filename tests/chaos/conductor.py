@@ -99,6 +99,9 @@ def _result(scenario: Scenario, *, stage: Stage, digests: int, seconds: float, c
         complaints += ["a promise is broken", *books.oddities]
     if books.unknown > stage.connections * stage.kills + ambiguous:
         complaints.append(f"{books.unknown} are unknown, more than kills and silences explain")
+    if books.given_up > stage.kills:
+        # Each was alone in the hand of a worker that died; what is said of it must not hide anything else.
+        complaints.append(f"{books.given_up} were given up, more than kills explain")
     if stage.kills < scenario.least_kills:
         complaints.append(f"only {stage.kills} kills fell between begin and record")
     return Result(
