@@ -217,7 +217,11 @@ EMAIL_TIMEOUT = 30
 SEND_CONNECTIONS = max(
     1, env.number("SEND_CONNECTIONS", 8, "How many connections to the mail service a sending process opens at most.")
 )
-SEND_RATE = env.number("SEND_RATE", 0, "How many mails may leave in a second, over all workers; 0 sets no limit.")
+SEND_RATE = env.number(
+    "SEND_RATE",
+    0,
+    "How many mails may leave in a second, over all workers; 0 sets no limit. A tenth is held back, so that no second sees more.",
+)
 SEND_RATE_PER_DOMAIN = env.rates("SEND_RATE_PER_DOMAIN", "The same for some recipients' domains: gmail.com=10.")
 SEND_WARMUP_START = env.number(
     "SEND_WARMUP_START", 0, "How many mails may leave on the first day of a new sender; the cap grows for 42 days."

@@ -19,6 +19,9 @@ from tests.smtp import smtp_server
 
 NAME = "delivery"
 PAPERS, MAX_PAPERS = 120, 12
+# What two processes may open together at a postfix as it comes (50); the default of the setting is kinder.
+CONNECTIONS = "24"
+DEFAULT_CONNECTIONS = "8"
 SLOW_SINK_PER_S = 2000
 # The plain way takes its time, and its rate does not hang on how long one watches.
 PLAIN_MOST, PROFILED = 4000, 1000
@@ -27,11 +30,16 @@ FIGURES = {
     "pipeline_postgres_per_s": "the whole pipeline on PostgreSQL, planning included",
     "pipeline_sqlite_per_s": "the same on SQLite",
     "pipeline_k1_per_s": "on PostgreSQL with one SMTP connection a process",
+    "pipeline_k8_per_s": "and with eight, the default of SEND_CONNECTIONS",
     "plain_per_s": "the plain way",
-    "pipeline_over_raw": "pipeline on PostgreSQL / raw",
-    "pipeline_over_plain": "pipeline on PostgreSQL / plain",
+    "pipeline_over_raw": "pipeline on PostgreSQL / raw (the goal is at least 1.0)",
+    "pipeline_over_plain": "pipeline on PostgreSQL / plain (the goal is at least 4)",
+    "pipeline_sqlite_over_raw": "pipeline on SQLite / raw",
+    "worker_start_mb": "the memory of a sending process before its first digest",
+    "handoff_raw_two_per_s": "raw with two processes",
+    "handoff_raw_four_per_s": "raw with four",
     "worker_peak_mb": "the most memory a sending process held",
-    "connections_k": "SMTP connections a process",
+    "connections_k": "SMTP connections a process; the default of SEND_CONNECTIONS is 8",
     "commits_per_s": "transactions PostgreSQL committed",
     "commits_per_digest": "and for each digest",
     "wal_per_digest_kb": "what PostgreSQL wrote into its log for each digest, planning included",
@@ -83,16 +91,18 @@ def run(bench: Bench) -> dict[str, float]:
 
 def _round(bench: Bench, postgres: Database, sqlite: Database, *, message: Path, port: int) -> dict[str, float]:
     two, four = (_raw(bench, message, port=port, processes=processes) for processes in (2, 4))
-    pipeline = _pipeline(bench, postgres)
+    pipeline = _pipeline(bench, postgres, SEND_CONNECTIONS=CONNECTIONS)
+    usual = _pipeline(bench, postgres, SEND_CONNECTIONS=DEFAULT_CONNECTIONS)
     plain = _plain(bench, postgres, port=port)
     single = _pipeline(bench, postgres, SEND_CONNECTIONS="1")
-    small = _pipeline(bench, sqlite)
+    small = _pipeline(bench, sqlite, SEND_CONNECTIONS=CONNECTIONS)
     return {
         "handoff_raw_two_per_s": two,
         "handoff_raw_four_per_s": four,
         "handoff_raw_per_s": max(two, four),
         "plain_per_s": plain,
         "pipeline_k1_per_s": single["per_s"],
+        "pipeline_k8_per_s": usual["per_s"],
         "pipeline_sqlite_per_s": small["per_s"],
         "pipeline_postgres_per_s": pipeline["per_s"],
         "connections_k": pipeline["connections"],

@@ -21,8 +21,10 @@ READERS = (1_000_000, 10_000_000, 100_000_000)
 # Readers choose their hour and live in many zones; this part of a day's digests is due in the busiest hour.
 BUSIEST_HOUR = 0.25
 KEPT_DAYS = 90
-# Inserted, claimed, begun, recorded.
-ROW_WRITES = 4
+# Inserted, the reader moved to their next hour, claimed, begun, recorded; then a webhook stored, applied, and marked.
+ROW_WRITES = 8
+# A task is told to end after so long (CELERY_TASK_SOFT_TIME_LIMIT).
+PLANNING_SECONDS = 270
 ROOM = 0.5  # of a server's measured rate that one plans with
 
 PAGE = Path(__file__).with_name("scale_page.md")
@@ -89,6 +91,7 @@ def _what_breaks(figures: Mapping[str, float]) -> dict[str, float]:
         "prune_ten": ten / figures["pruned_per_s"] / 3600,
         "wal_ten": _peak(ten) * figures["wal_per_digest_kb"] / 1024,
         "wal_hundred": _peak(hundred) * figures["wal_per_digest_kb"] / 1024,
+        "planning_limit": PLANNING_SECONDS * figures["planning_per_s"] / 10**6,
         "planning_hundred": hundred * BUSIEST_HOUR / figures["planning_per_s"],
     }
 
