@@ -220,7 +220,8 @@ SEND_CONNECTIONS = max(
 SEND_RATE = env.number(
     "SEND_RATE",
     0,
-    "How many mails may leave in a second, over all workers; 0 sets no limit. A tenth is held back, so that no second sees more.",
+    "How many mails may leave in a second, over all workers; 0 sets no limit. A tenth is held back, so that no "
+    "second sees more.",
 )
 SEND_RATE_PER_DOMAIN = env.rates("SEND_RATE_PER_DOMAIN", "The same for some recipients' domains: gmail.com=10.")
 SEND_WARMUP_START = env.number(
