@@ -222,7 +222,7 @@ class DigestWork:
 
 
 def _compose(row: ClaimedDelivery, digest: Digest, reader: Recipient, shelf: Shelf) -> Message:
-    personal = personal_parts(reader, shelf)
+    personal = personal_parts(reader, shelf, edition=digest.edition, delivery_id=row.public_id)
     return compose_digest(
         join_digest(digest, reader, shelf=shelf, personal=personal),
         reader,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import ngettext
 
-from digests.models import Edition
+from digests.models import Delivery, Edition
 from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader, subject_of
 from digests.readers import Recipient, read_recipients
 from digests.reasons import in_words, section_of
@@ -18,6 +18,7 @@ from digests.wishes import Wishes, WordIndex, muted_ids, wanted
 from mailer.languages import speaking
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from subscriptions.models import Subscriber
+from subscriptions.outgoing import SENT_STATES
 from subscriptions.schedule import Cadence, Schedule
 from subscriptions.tokens import Purpose, link
 from subscriptions.words import rhythm_of
@@ -116,14 +117,14 @@ def render_digest(digest: Digest, subscriber: Subscriber, *, now: dt.datetime) -
 
 def join_digest(digest: Digest, recipient: Recipient, *, shelf: Shelf, personal: Personal | None = None) -> Parts:
     """The digest joined from pieces. Raises OverBudgetError where its HTML would be cut off in the inbox."""
-    personal = personal or personal_parts(recipient, shelf)
+    personal = personal or personal_parts(recipient, shelf, edition=digest.edition)
     return shelf.press.join(digest.lines, personal, frame_context=_frame_context(digest, recipient, shelf=shelf))
 
 
 def render_plainly(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Rendered:
     """The digest as one plain rendering of its templates: what joining must give, too, and far slower."""
     with speaking(recipient.language):
-        personal = personal_parts(recipient, shelf)
+        personal = personal_parts(recipient, shelf, edition=digest.edition)
         titles = [line.card.title for line in digest.lines]
         shared = _frame_context(digest, recipient, shelf=shelf)
         return render(
@@ -137,10 +138,26 @@ def render_plainly(digest: Digest, recipient: Recipient, *, shelf: Shelf) -> Ren
                 "why": personal.why,
                 "manage_url": personal.manage_url,
                 "unsubscribe_url": personal.unsubscribe_url,
+                "view_url": personal.view_url,
                 "signal_url": personal.signal_url,
             },
             language=recipient.language,
         )
+
+
+def render_again(delivery_id: str, *, now: dt.datetime) -> Rendered | None:
+    """The digest of this delivery as it went out, but for papers withdrawn since. None where it is not kept (any more),
+    or its reader was erased."""
+    sent = Delivery.objects.filter(public_id=delivery_id, state__in=SENT_STATES, subscriber__isnull=False)
+    delivery = sent.select_related("edition", "subscriber").first()
+    if delivery is None or delivery.subscriber is None:
+        return None
+    shelf, edition = Shelf(now=now), delivery.edition
+    recipient = _recipient(delivery.subscriber, edition, shelf=shelf)
+    kept = {"paper_ids": delivery.paper_ids, "reasons": delivery.reasons}
+    digest = repeat_digest(recipient, edition, shelf=shelf, **kept)
+    personal = personal_parts(recipient, shelf, edition=edition, delivery_id=delivery_id)
+    return join_digest(digest, recipient, shelf=shelf, personal=personal).rendered
 
 
 def compose_digest(
@@ -163,12 +180,14 @@ def _recipient(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> Rec
     return found[subscriber.pk]
 
 
-def personal_parts(recipient: Recipient, shelf: Shelf) -> Personal:
-    """What in a digest is this reader's alone, besides the papers."""
+def personal_parts(recipient: Recipient, shelf: Shelf, *, edition: Edition, delivery_id: str = "") -> Personal:
+    """What in a digest is this reader's alone, besides the papers. `delivery_id` is the opaque id of its delivery,
+    where it has one already."""
     return Personal(
         why=_why(recipient, shelf.site_name),
         manage_url=shelf.links[Purpose.MANAGE](recipient.public_id),
         unsubscribe_url=shelf.links[Purpose.UNSUBSCRIBE](recipient.public_id),
+        view_url=shelf.view_link(delivery_id) if delivery_id else shelf.edition_link(edition),
         signal_url=shelf.signal_link(recipient.public_id) if shelf.signal_link else "",
         language=recipient.language,
     )

@@ -36,7 +36,7 @@ _REASON = make_mark("reason")
 _NUMBER = make_mark("number")
 _HERE = make_mark("here")
 # The personal parts whose length differs from reader to reader.
-_MOVING = frozenset({"why", "count", "preheader"})
+_MOVING = frozenset({"why", "count", "preheader", "view"})
 _GAP = Piece("\n\n")
 
 
@@ -55,6 +55,8 @@ class Personal:
     why: str
     manage_url: str
     unsubscribe_url: str
+    # This very digest as a page; before there is one, the edition's.
+    view_url: str
     # What `more/<paper>/` and `less/<paper>/` are added to; nothing where the site has no such pages.
     signal_url: str = ""
     language: str = ""
@@ -229,6 +231,7 @@ class _Frame:
             "why": make_mark("why"),
             "count": make_mark("count"),
             "preheader": make_mark("preheader"),
+            "view": make_mark("view"),
             # As long as the real ones, so that lines break where they will.
             "manage": make_mark("manage", length=manage.length),
             "unsubscribe": make_mark("unsubscribe", length=unsubscribe.length),
@@ -243,6 +246,7 @@ class _Frame:
             "preheader": self._marks["preheader"],
             "manage_url": self._marks["manage"],
             "unsubscribe_url": self._marks["unsubscribe"],
+            "view_url": self._marks["view"],
             "pieces": _HERE,
         }
         before, after = inline_styles(render_part("html", "digest", "body.html", shared)).split(_HERE)
@@ -260,6 +264,7 @@ class _Frame:
             "why": escape_text(personal.why),
             "manage": escape_attribute(personal.manage_url),
             "unsubscribe": escape_attribute(personal.unsubscribe_url),
+            "view": escape_attribute(personal.view_url),
             "count": papers_for_you(count, personal.language),
             "preheader": preheader(count, titles, personal.language),
         }
@@ -267,8 +272,18 @@ class _Frame:
 
     def text(self, cards: Sequence[Piece | Filled], personal: Personal) -> list[Piece | Filled]:
         """The text part, `cards` in its middle."""
-        values = {"why": personal.why, "manage": personal.manage_url, "unsubscribe": personal.unsubscribe_url}
+        values = {
+            "why": personal.why,
+            "manage": personal.manage_url,
+            "unsubscribe": personal.unsubscribe_url,
+            "view": personal.view_url,
+        }
         return [self._text_before, *cards, _GAP, self._text_after.fill(values)]
+
+
+def view_maker() -> LinkMaker:
+    """Makes the links that show a digest in the browser, each by the opaque id of its delivery."""
+    return LinkMaker(Purpose.VIEW, page="site:view")
 
 
 def subject_of(titles: Sequence[str], context: dict[str, Any], language: str) -> str:

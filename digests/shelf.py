@@ -11,7 +11,7 @@ from django.conf import settings
 from digests.cards import Card, cards_for, make_card, sample_ids
 from digests.markdown import to_html, to_text
 from digests.models import Choice, Edition, EditionPaper
-from digests.press import HEADINGS, Line, Press
+from digests.press import HEADINGS, Line, Press, view_maker
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
 from digests.selection import Arranged, Candidate, Chosen, arrange
@@ -64,6 +64,7 @@ class Shelf:
         self._contexts: dict[tuple[int, int, bool, DigestKind], dict[str, Any]] = {}
         self.site_name = str(settings.SITE_NAME)
         self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
+        self.view_link = view_maker()
         self.signal_link = signal_maker()
 
     def begin_batch(self, now: dt.datetime) -> None:
@@ -167,6 +168,10 @@ class Shelf:
             self._topic_names = dict(Topic.objects.values_list("slug", "name"))
         return self._topic_names.get(slug, slug)
 
+    def edition_link(self, edition: Edition) -> str:
+        """The edition as a page for everybody."""
+        return absolute("site:day", date=f"{edition.date:%Y-%m-%d}")
+
     def context(self, edition: Edition, lines: Iterable[Line], *, kind: DigestKind) -> dict[str, Any]:
         """What the templates of a digest with these lines need and is the same for all its readers of one kind."""
         is_sample = any(line.card.is_sample for line in lines)
@@ -212,7 +217,6 @@ def _context(edition: Edition, *, is_sample: bool, kind: DigestKind) -> dict[str
         "is_sample": is_sample,
         "is_weekly": kind.is_weekly,
         "is_first": kind.is_first,
-        "edition_url": absolute("site:day", date=f"{edition.date:%Y-%m-%d}"),
     }
 
 

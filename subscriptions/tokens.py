@@ -24,6 +24,8 @@ class Purpose(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     # A word on single papers of a digest.
     SIGNAL = "signal"
+    # «View in browser»; it names the delivery, not the reader.
+    VIEW = "view"
     # The yearly «do you still want this?».
     KEEP = "keep"
     # What a forwarded mail must not allow: each by a link of its own, asked for a moment ago.
@@ -85,13 +87,14 @@ class LinkMaker:
     What all of them share is worked out once, which makes a link cost a tenth.
     """
 
-    def __init__(self, purpose: Purpose) -> None:
+    def __init__(self, purpose: Purpose, *, page: str = "") -> None:
+        """`page` is the name of the page that the links open, where that is not this app's page of that purpose."""
         signer = _signer(purpose)
         # How Django's signer makes its key (django.utils.crypto.salted_hmac); a test holds the two together.
         self._key = hashlib.sha256("".join([str(signer.salt), "signer", settings.LINK_KEY]).encode()).digest()
         self._suffix = f".{signing.b62_encode(int(time.time()))}"
         mark = "0" * 8
-        self._before, _, self._after = absolute(f"subscriptions:{purpose.value}", token=mark).rpartition(mark)
+        self._before, _, self._after = absolute(page or f"subscriptions:{purpose.value}", token=mark).rpartition(mark)
         self.length = len(self("0" * 32))
 
     def __call__(self, public_id: str) -> str:
