@@ -11,7 +11,7 @@ from celery import Celery
 from celery.schedules import crontab
 from celery.signals import worker_init, worker_shutting_down
 
-from mailer.links import prepare_links
+from subscriptions.readiness import get_ready
 from subscriptions.stopping import tell_to_stop
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -46,9 +46,8 @@ app.conf.beat_schedule = {
 
 @worker_init.connect
 def on_start(**kwargs: Any) -> None:
-    """Read what links need, all addresses of the site, before the pool forks: no digest waits for it, and the processes
-    of the pool share its memory."""
-    prepare_links()
+    """Before the pool forks, so that no digest waits for it."""
+    get_ready()
 
 
 @worker_shutting_down.connect

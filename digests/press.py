@@ -70,54 +70,23 @@ class _CardPieces:
     text: str
 
 
-class _Gapped(NamedTuple):
-    """A piece in which a link of the reader's own stands, once or more."""
-
-    template: Template
-    gaps: int
-    # Whether no line of it begins with a dot.
-    is_plain: bool
-
-    def fill(self, url: str, octets: bytes) -> Filled:
-        """The piece for one reader; `octets` are the link's."""
-        return _Linked(self, url, octets)
-
-
-class _Linked(Filled):
-    """A template filled with one link, which is as long as its mark and has nothing in it that must be looked for: a
-    card or two for each paper of each digest, so it is made with as little as possible."""
-
-    __slots__ = ()
-
-    def __init__(self, gapped: _Gapped, url: str, octets: bytes) -> None:
-        template = gapped.template
-        self._template, self._values = template, (url,) * gapped.gaps
-        given = (octets,) * gapped.gaps
-        self.wire = template.wire % given
-        self.stuffed = self.wire if gapped.is_plain else template.stuffed % given
-        self.begins_with_dot = template.begins_with_dot
-        self.has_break = True
-        self.first = self.last = self.longest = template.longest
-
-
 class _Entry(NamedTuple):
     """A card with its reason, ready to be joined."""
 
-    html: Piece | _Gapped
+    html: Piece
     # By the number that the card has in the digest.
-    texts: dict[int, Piece | _Gapped]
+    texts: dict[int, Piece]
     raw_text: str
     # The title as it stands in HTML, for the preheader.
     title: str
-    signal_mark: str
 
-    def text(self, number: int) -> Piece | _Gapped:
+    def text(self, number: int) -> Piece:
         """The card as text, with this number."""
         if number not in self.texts:
             lines = f"{number:>2}. {self.raw_text.replace(_NUMBER, str(number))}".splitlines()
             whole = fold_blanks("\n".join([wrap_line(line.rstrip()) for line in lines])).rstrip("\n")
             # With the blank line before the card.
-            self.texts[number] = _with_gaps(f"\n\n{whole}", self.signal_mark)
+            self.texts[number] = Piece(f"\n\n{whole}")
         return self.texts[number]
 
 
@@ -138,11 +107,9 @@ class Press:
         Raises OverBudgetError where the HTML would be cut off in the inbox.
         """
         frame = self._frame(frame_context, personal.language)
-        signal_url = personal.signal_url
-        signal_octets = signal_url.encode()
-        entries = self._entries.setdefault((personal.language, len(signal_url)), {})
-        html: list[Piece | Filled] = []
-        text: list[Piece | Filled] = []
+        entries = self._entries.setdefault((personal.language, len(personal.signal_url)), {})
+        html: list[Piece] = []
+        text: list[Piece] = []
         titles: list[str] = []
         section: Section | None = None
         for number, line in enumerate(lines, start=1):
@@ -153,19 +120,20 @@ class Press:
                 text.append(heading_text)
             known = entries.get(id(line))
             entry = known[1] if known else self._entry(line, personal, entries)
-            html.append(entry.html if isinstance(entry.html, Piece) else entry.html.fill(signal_url, signal_octets))
-            words = entry.texts.get(number) or entry.text(number)
-            text.append(words if isinstance(words, Piece) else words.fill(signal_url, signal_octets))
+            html.append(entry.html)
+            text.append(entry.texts.get(number) or entry.text(number))
             titles.append(entry.title)
         whole_html = frame.html(html, personal, count=len(lines), titles=titles)
         whole_text = frame.text(text, personal)
         # Every piece ends its lines.
         longest = max([piece.longest for piece in whole_html] + [piece.longest for piece in whole_text])
         at_most = longest if longest <= LONGEST_LINE else None
+        # The cards hold a mark where the reader's own link goes, which is as long.
+        swap = (_signal_mark(personal), personal.signal_url) if personal.signal_url else None
         parts = Parts(
             subject=subject_of([line.card.title for line in lines], frame_context, personal.language),
-            text=Joined(whole_text, at_most=at_most),
-            html=Joined(whole_html, at_most=at_most),
+            text=Joined(whole_text, at_most=at_most, swap=swap),
+            html=Joined(whole_html, at_most=at_most, swap=swap),
         )
         check_budget("digest", parts.html.size)
         return parts
@@ -199,13 +167,12 @@ class Press:
     def _entry(self, line: Line, personal: Personal, entries: dict[int, tuple[Line, _Entry]]) -> _Entry:
         with speaking(personal.language):
             card = self._card(line.card, personal, is_pick=line.section is Section.PICKS)
-            reason, mark = in_words(line.reason), _signal_mark(personal)
+            reason = in_words(line.reason)
         entry = _Entry(
-            html=_with_gaps(fold_html(card.html.replace(_REASON, escape_text(reason))), mark),
+            html=Piece(fold_html(card.html.replace(_REASON, escape_text(reason)))),
             texts={},
             raw_text=card.text.replace(_REASON, reason),
             title=escape_text(line.card.title),
-            signal_mark=mark,
         )
         if len(entries) > MOST_CARDS:
             entries.clear()
@@ -257,7 +224,7 @@ class _Frame:
         self._text_after = _Gaps(fold_blanks(wrap_text(after)).lstrip("\n"), self._marks, is_html=False)
 
     def html(
-        self, cards: Sequence[Piece | Filled], personal: Personal, *, count: int, titles: list[str]
+        self, cards: Sequence[Piece], personal: Personal, *, count: int, titles: list[str]
     ) -> list[Piece | Filled]:
         """The HTML part, `cards` in its middle."""
         values = {
@@ -270,7 +237,7 @@ class _Frame:
         }
         return [self._html_before.fill(values), *cards, self._html_after.fill(values)]
 
-    def text(self, cards: Sequence[Piece | Filled], personal: Personal) -> list[Piece | Filled]:
+    def text(self, cards: Sequence[Piece], personal: Personal) -> list[Piece | Filled]:
         """The text part, `cards` in its middle."""
         values = {
             "why": personal.why,
@@ -345,15 +312,6 @@ def _card_pieces(card: Card, *, is_pick: bool, signal_url: str) -> _CardPieces:
 def _signal_mark(personal: Personal) -> str:
     """As long as the real link, so that lines break where they will; nothing where there is none."""
     return make_mark("signal", length=len(personal.signal_url)) if personal.signal_url else ""
-
-
-def _with_gaps(text: str, mark: str) -> Piece | _Gapped:
-    """A piece, or where links of the reader's own stand in it, a template with a gap for each."""
-    if not mark or mark not in text:
-        return Piece(text)
-    parts = text.split(mark)
-    template = Template(parts, [mark] * (len(parts) - 1))
-    return _Gapped(template, len(parts) - 1, is_plain=template.stuffed == template.wire)
 
 
 def _styled(piece: str) -> str:

@@ -79,23 +79,30 @@ class Template:
 
 
 class Joined:
-    """Pieces in order, as one text. Whoever knows that no line has more than `at_most` octets saves the counting."""
+    """Pieces in order, as one text. Whoever knows that no line has more than `at_most` octets saves the counting.
 
-    __slots__ = ("_at_most", "pieces")
+    `swap` is a mark that stands in the pieces, and what this mail has in its place: in ASCII, as long, within a line.
+    """
 
-    def __init__(self, pieces: Sequence[Piece | Filled], *, at_most: int | None = None) -> None:
+    __slots__ = ("_at_most", "_swap", "pieces")
+
+    def __init__(
+        self, pieces: Sequence[Piece | Filled], *, at_most: int | None = None, swap: tuple[str, str] | None = None
+    ) -> None:
         self.pieces = pieces
         self._at_most = at_most
+        self._swap = swap
 
     @property
     def text(self) -> str:
         """The whole text."""
-        return "".join([piece.text for piece in self.pieces])
+        found = "".join([piece.text for piece in self.pieces])
+        return found.replace(*self._swap) if self._swap else found
 
     @property
     def wire(self) -> bytes:
         """The whole text in UTF-8, with the line ends of mail."""
-        return b"".join([piece.wire for piece in self.pieces])
+        return self._swapped(b"".join([piece.wire for piece in self.pieces]))
 
     @property
     def stuffed(self) -> bytes:
@@ -103,7 +110,13 @@ class Joined:
         if any([piece.begins_with_dot for piece in self.pieces]):  # noqa: C419 - quicker than a generator
             found = self.wire.replace(b"\r\n.", b"\r\n..")
             return b"." + found if found.startswith(b".") else found
-        return b"".join([piece.stuffed for piece in self.pieces])
+        return self._swapped(b"".join([piece.stuffed for piece in self.pieces]))
+
+    def _swapped(self, octets: bytes) -> bytes:
+        if not self._swap:
+            return octets
+        mark, value = self._swap
+        return octets.replace(mark.encode(), value.encode())
 
     @property
     def size(self) -> int:

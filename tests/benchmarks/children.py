@@ -119,11 +119,11 @@ def send(*, number: int, of: int, plans: bool = False, profile: str = "") -> Mea
     from digests.models import Delivery
     from digests.planning import plan_due
     from digests.tasks import BATCH
-    from mailer.links import prepare_links
+    from subscriptions.readiness import get_ready
 
     due = Delivery.objects.filter(state="queued").order_by("pk").values_list("pk", flat=True)
     list(due[:1])  # connects
-    prepare_links()  # as a worker does when it starts
+    get_ready()  # as a worker does when it starts
     yield
     before = peak_mb()
     if plans:
