@@ -248,11 +248,6 @@ class _Frame:
         return [self._text_before, *cards, _GAP, self._text_after.fill(values)]
 
 
-def view_maker() -> LinkMaker:
-    """Makes the links that show a digest in the browser, each by the opaque id of its delivery."""
-    return LinkMaker(Purpose.VIEW, page="site:view")
-
-
 def subject_of(titles: Sequence[str], context: dict[str, Any], language: str) -> str:
     """The subject: the day or the week, the first paper, and how many more there are."""
     words = _subject_words(language, context["is_weekly"], context["is_sample"], len(titles) - 1)

@@ -11,7 +11,7 @@ from django.conf import settings
 from digests.cards import Card, cards_for, make_card, sample_ids
 from digests.markdown import to_html, to_text
 from digests.models import Choice, Edition, EditionPaper
-from digests.press import HEADINGS, Line, Press, view_maker
+from digests.press import HEADINGS, Line, Press
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
 from digests.selection import Arranged, Candidate, Chosen, arrange
@@ -64,7 +64,7 @@ class Shelf:
         self._contexts: dict[tuple[int, int, bool, DigestKind], dict[str, Any]] = {}
         self.site_name = str(settings.SITE_NAME)
         self.links = {purpose: LinkMaker(purpose) for purpose in (Purpose.MANAGE, Purpose.UNSUBSCRIBE)}
-        self.view_link = view_maker()
+        self.view_link = LinkMaker(Purpose.VIEW)
         self.signal_link = signal_maker()
 
     def begin_batch(self, now: dt.datetime) -> None:

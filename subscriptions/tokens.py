@@ -78,7 +78,7 @@ def read_token(purpose: Purpose, token: str) -> str:
 
 def link(purpose: Purpose, public_id: str) -> str:
     """The full address of the page that does `purpose`."""
-    return absolute(f"subscriptions:{purpose.value}", token=make_token(purpose, public_id))
+    return absolute(_page_of(purpose), token=make_token(purpose, public_id))
 
 
 class LinkMaker:
@@ -87,14 +87,13 @@ class LinkMaker:
     What all of them share is worked out once, which makes a link cost a tenth.
     """
 
-    def __init__(self, purpose: Purpose, *, page: str = "") -> None:
-        """`page` is the name of the page that the links open, where that is not this app's page of that purpose."""
+    def __init__(self, purpose: Purpose) -> None:
         signer = _signer(purpose)
         # How Django's signer makes its key (django.utils.crypto.salted_hmac); a test holds the two together.
         self._key = hashlib.sha256("".join([str(signer.salt), "signer", settings.LINK_KEY]).encode()).digest()
         self._suffix = f".{signing.b62_encode(int(time.time()))}"
         mark = "0" * 8
-        self._before, _, self._after = absolute(page or f"subscriptions:{purpose.value}", token=mark).rpartition(mark)
+        self._before, _, self._after = absolute(_page_of(purpose), token=mark).rpartition(mark)
         self.length = len(self("0" * 32))
 
     def __call__(self, public_id: str) -> str:
@@ -115,3 +114,8 @@ def signal_maker() -> LinkMaker | None:
 
 def _signer(purpose: Purpose) -> signing.TimestampSigner:
     return signing.TimestampSigner(key=settings.LINK_KEY, sep=".", salt=f"daily-papers:{purpose.value}")
+
+
+def _page_of(purpose: Purpose) -> str:
+    """The name of the page that links of this purpose open."""
+    return "site:view" if purpose is Purpose.VIEW else f"subscriptions:{purpose.value}"

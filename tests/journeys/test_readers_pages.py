@@ -76,7 +76,7 @@ def pages_of(reader: Subscriber) -> dict[str, str]:
     pause(subscriber=paused, until=dt.date(2036, 1, 1), now=dt.datetime.now(dt.UTC))
     change = AddressChange.objects.create(subscriber=paused, email="new@example.org", asked_at=dt.datetime.now(dt.UTC))
     gone = make_subscriber(state=SubscriberState.UNSUBSCRIBED)
-    purposes = [p for p in Purpose if p not in {Purpose.CONFIRM, Purpose.SIGNAL, Purpose.NEW_ADDRESS}]
+    purposes = [p for p in Purpose if p not in {Purpose.CONFIRM, Purpose.SIGNAL, Purpose.NEW_ADDRESS, Purpose.VIEW}]
     paper = ReaderSignal.objects.get().paper_id
     return {
         "front": "/",

@@ -12,7 +12,8 @@ from subscriptions.tokens import Purpose, make_token
 
 def page_of(purpose: Purpose, subscriber: Subscriber, *, part: str = "") -> str:
     """The path of this reader's page, or of one below it."""
-    page = reverse(f"subscriptions:{purpose}", kwargs={"token": make_token(purpose, subscriber.public_id)})
+    name = "site:view" if purpose is Purpose.VIEW else f"subscriptions:{purpose}"
+    page = reverse(name, kwargs={"token": make_token(purpose, subscriber.public_id)})
     return f"{page}{part}"
 
 
