@@ -26,6 +26,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from mailer.outbox import NotStoredError
+from mailer.redacting import without_addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +206,9 @@ def classify_smtp(code: int, text: bytes | str) -> Outcome:
 
 
 def smtp_answer(code: int, text: bytes | str) -> str:
-    """The server's own words, as a reason."""
+    """The server's own words, as a reason; not whom it spoke of."""
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"The mail server answered {code} {words}"[:300]
+    return f"The mail server answered {code} {without_addresses(words)}"[:300]
 
 
 def _came_before_message(error: Exception) -> bool:

@@ -14,6 +14,7 @@ from anymail.signals import AnymailTrackingEvent, EventType
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.urls import reverse
 
+from mailer.redacting import without_addresses
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
 from subscriptions.bounce_rules import Verdict, judge, kind_of
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber, SuppressionReason
@@ -94,7 +95,7 @@ def _apply_some(events: Sequence[MailEvent], *, now: dt.datetime) -> int:
             raise
         except Exception as problem:
             logger.exception("mail event %s cannot be applied", event.pk)
-            error = f"{problem.__class__.__name__}: {problem}"[:500]
+            error = without_addresses(f"{problem.__class__.__name__}: {problem}")[:500]
         MailEvent.objects.filter(pk=event.pk).update(applied_at=now, error=error)
         applied += 1
     return applied
@@ -171,7 +172,8 @@ def _tell_blocked(event: MailEvent) -> None:
 
 def _detail(event: AnymailTrackingEvent) -> str:
     parts = (event.reject_reason, event.description)
-    return ": ".join(str(part) for part in parts if part)[:500]
+    words = ": ".join(str(part) for part in parts if part)
+    return without_addresses(words, recipient=event.recipient or "")[:500]
 
 
 def _event_id(event: AnymailTrackingEvent, *, provider: str) -> str:

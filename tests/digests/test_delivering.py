@@ -111,6 +111,14 @@ def test_never_fails_with_the_words_of_the_server(edition: Edition, smtp: SmtpSe
     assert "554 we do not like this" in Delivery.objects.get(state=OutgoingState.FAILED).reason
 
 
+def test_what_a_server_says_of_a_reader_is_kept_without_their_address(edition: Edition, smtp: SmtpServer):
+    reader = make_subscriber()
+    smtp.refused_recipients = {reader.email: f"550 5.1.1 <{reader.email}>: no such user"}
+    delivery = make_delivery(edition=edition, subscriber=reader)
+    send_deliveries([delivery.pk], now=NOW)
+    assert Delivery.objects.get().reason == "The mail server answered 550 5.1.1 the recipient: no such user"
+
+
 def test_a_refused_recipient_fails_alone(edition: Edition, smtp: SmtpServer):
     smtp.refused_recipients = {"gone@example.org": "550 5.1.1 no such user", "slow@example.org": "450 mailbox busy"}
     emails = ["gone@example.org", "slow@example.org", "ada@example.org"]

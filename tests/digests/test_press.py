@@ -16,7 +16,7 @@ from digests.models import Edition, EditionPaper
 from digests.press import Line
 from digests.readers import Recipient, Returning, read_recipients
 from digests.selection import Section
-from digests.shelf import Shelf
+from digests.shelf import SHELF_SECONDS, Shelf, shelf_for
 from mailer.messages import HTML_BUDGET, OverBudgetError
 from papers.models import Topic
 from subscriptions.models import Subscriber
@@ -237,7 +237,7 @@ def make_schedule() -> Any:
     return Subscriber(hour=8).schedule()
 
 
-def test_a_topic_renamed_is_named_anew_in_the_next_batch():
+def test_a_topic_renamed_is_named_anew_by_the_next_shelf():
     make_topic("nlp", name="Old")
     edition, reader = make_edition([make_paper(topics=["nlp"])]), make_subscriber(topics=["nlp"])
     press = Shelf(now=NOW).press
@@ -246,6 +246,24 @@ def test_a_topic_renamed_is_named_anew_in_the_next_batch():
     joined, plain, _ = both(reader, edition, Shelf(now=NOW + dt.timedelta(seconds=1), press=press))
     assert_same(joined, plain)
     assert "In your topic New" in joined.text
+
+
+def test_a_topic_renamed_is_named_as_before_for_a_minute_at_most():
+    """What the batches of a minute share, they do not ask for again: a name is no correction that could not wait."""
+    make_topic("nlp", name="Old")
+    edition, reader = make_edition([make_paper(topics=["nlp"])]), make_subscriber(topics=["nlp"])
+
+    def reason() -> str:
+        return both(reader, edition, shelf_for(NOW))[2].lines[0].reason
+
+    assert reason() == "In your topic Old"
+    Topic.objects.update(name="New")
+    kept = shelf_for(NOW)
+    kept.made_at -= SHELF_SECONDS - 1
+    assert reason() == "In your topic Old"
+    kept.made_at -= 2
+    assert reason() == "In your topic New"
+    assert SHELF_SECONDS <= 60
 
 
 @pytest.mark.parametrize("name", ["...", ". " * 60, "100% %s %b", "one\rtwo"])

@@ -98,6 +98,16 @@ def test_no_address_is_kept_with_an_event(delivery: Delivery):
     assert row["address_hash"] == delivery.subscriber.address_hash
 
 
+def test_nor_where_the_service_repeats_it_in_its_words(delivery: Delivery):
+    assert delivery.subscriber is not None
+    email = delivery.subscriber.email
+    tell(delivery, **HARD, description=f"550 5.1.1 <{email.upper()}>: User {email} unknown")
+    apply()
+    delivery.refresh_from_db()
+    assert MailEvent.objects.get().detail == "bounced: 550 5.1.1 <the recipient>: User the recipient unknown"
+    assert delivery.reason == MailEvent.objects.get().detail
+
+
 def test_applying_twice_does_nothing_the_second_time(delivery: Delivery):
     tell(delivery)
     assert apply() == 1
