@@ -37,6 +37,16 @@ _LONGEST_ANSWER = 16384
 class EmailBackend(DjangoBackend):
     """Django's SMTP backend with our envelope; whoever sends many messages drives it through `SmtpLine`."""
 
+    def open(self) -> bool | None:
+        """Open the connection, encrypted and logged in where the settings say so, or leave none: Django closes one that
+        got no further than half-way only when it is opened the next time."""
+        try:
+            return super().open()
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.close()
+            raise
+
     def _send(self, email_message: EmailMessage) -> bool:
         # Django takes the envelope's sender from the message, and the header from there as well unless there is one.
         email_message.extra_headers.setdefault("From", email_message.from_email)
