@@ -1,11 +1,12 @@
 """Who is due: every reader gets a delivery, waits for the edition, or has a day skipped with the reason."""
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from digests import planning, tasks
@@ -17,6 +18,7 @@ from subscriptions.outgoing import OutgoingState
 from subscriptions.schedule import Cadence
 from subscriptions.signup import confirm_subscription, unsubscribe
 from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
+from tests.subscriptions.steps import wait_until_blocked
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -282,6 +284,34 @@ def test_a_reader_who_is_erased_while_others_are_planned_costs_nobody_theirs(edi
     late.delete()
     assert plan_subscribers(in_hand, edition=None, now=NOW).skipped == 1
     assert SkippedDay.objects.get().subscriber == stays
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_who_is_erased_at_the_very_moment_costs_nobody_theirs():
+    """PostgreSQL: the reader is still there to be read, and gone when the delivery is to point at them."""
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time: there is no such moment.")
+    edition = make_edition([make_paper()])
+    gone, stays = make_subscriber(), make_subscriber()
+    answers: list[Any] = []
+
+    def plan() -> None:
+        try:
+            answers.append(plan_due(now=NOW).planned)
+        except IntegrityError as error:
+            answers.append(error)
+        finally:
+            connection.close()
+
+    planner = threading.Thread(target=plan)
+    with transaction.atomic():
+        gone.delete()
+        planner.start()
+        wait_until_blocked()
+    planner.join(timeout=40)
+    assert answers == [1]
+    assert Delivery.objects.get().subscriber == stays
+    assert edition.deliveries.count() == 1
 
 
 def test_a_reader_who_chose_another_hour_meanwhile_keeps_it(edition: Edition):
