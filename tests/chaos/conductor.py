@@ -63,7 +63,7 @@ def run_scenario(scenario: Scenario, *, digests: int, say: Callable[[str], None]
         fleet.start(workers=scenario.workers, beats=scenario.beats, clocks_differ=scenario.clocks_differ)
         complaints = _conduct(scenario, stage=stage, digests=digests, say=say)
         seconds = time.monotonic() - started
-        return _result(scenario, stage=stage, digests=digests, seconds=seconds, complaints=complaints)
+        return judge_run(scenario, stage=stage, seconds=seconds, complaints=complaints)
 
 
 def _conduct(scenario: Scenario, *, stage: Stage, digests: int, say: Callable[[str], None]) -> list[str]:
@@ -90,7 +90,8 @@ def _next(ready: list[Trouble]) -> str:
     return f", {ready[0].name}" if ready else ""
 
 
-def _result(scenario: Scenario, *, stage: Stage, digests: int, seconds: float, complaints: list[str]) -> Result:
+def judge_run(scenario: Scenario, *, stage: Stage, seconds: float, complaints: list[str]) -> Result:
+    """The result of a run that came to its end, with what is to be complained of."""
     arrivals = stage.sink.arrivals()
     # The crowd was made due to the last reader, before anything ran.
     books = compare(due=stage.journal.readers(), rows=stage.journal.rows(), arrivals=arrivals)
