@@ -28,7 +28,11 @@ class _Words:
             strip_accents="unicode", token_pattern=r"(?u)\b[a-zA-Z_][a-zA-Z0-9_]+\b", dtype=np.float64,  # noqa: S106
         )  # fmt: skip
         # All columns have a name from here; which of them count is decided by what is visible.
-        self._counts = vectorizer.fit_transform(f"{paper.title} {paper.abstract}" for paper in papers).tocsr()
+        texts = [f"{paper.title} {paper.abstract}" for paper in papers]
+        try:
+            self._counts = vectorizer.fit_transform(texts).tocsr()
+        except ValueError:  # no word is frequent enough: nothing tells papers apart
+            self._counts = sparse.csr_matrix((len(papers), 1))
         self._key: tuple[int, int] = (-1, -1)
         self._scores: dict[tuple[str, str, int], Scores] = {}
 
@@ -39,7 +43,7 @@ class _Words:
             holding = np.bincount(seen.indices, minlength=seen.shape[1])
             often = np.bincount(seen.indices, weights=seen.data, minlength=seen.shape[1])
             often[(holding < min(_FEWEST, end // 20 + 1)) | (holding > max(_LARGEST_SHARE * end, 2))] = 0
-            kept = np.argsort(-often, kind="stable")[: min(_MOST_FEATURES, int((often > 0).sum()))]
+            kept = np.argsort(-often, kind="stable")[: max(1, min(_MOST_FEATURES, int((often > 0).sum())))]
             self._weighted = TfidfTransformer(sublinear_tf=True).fit_transform(seen[:, np.sort(kept)]).tocsr()
         return self._weighted
 

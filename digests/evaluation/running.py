@@ -31,12 +31,12 @@ def evaluate(
 
     Raises NothingToJudgeError, and KeyError for a method that does not exist.
     """
-    found = rankers(papers)
-    chosen = found.pop(method)
-    others = {name: ranker for name, ranker in found.items() if name not in (OURS, ABLATION)}
     judged = judgements(papers)
     if not judged:
         raise NothingToJudgeError("no reader has seven papers or more, so there is nothing to judge")
+    found = rankers(papers)
+    chosen = found.pop(method)
+    others = {name: ranker for name, ranker in found.items() if name not in (OURS, ABLATION)}
     asked = {method: chosen, **others}
     if method == OURS:
         asked[ABLATION] = found[ABLATION]

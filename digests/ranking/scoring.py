@@ -45,7 +45,9 @@ def likeness(liked: sparse.csr_matrix, papers: sparse.csr_matrix, *, background:
 def score(weights: Floats, table: Floats, *, lifts: Floats) -> Floats:
     """One reader's scores of all papers: `weights` of the liked papers, `table` of `likeness`, and `lifts` in standard
     deviations for each paper."""
-    return np.asarray(_standardised(np.asarray(weights @ table)[None])[0] + lifts)
+    raw = np.asarray(weights @ table)[None]
+    middle, spread = _middle_and_spread(raw)
+    return np.asarray(((raw - middle) / spread)[0] + lifts)
 
 
 def freshness(age_days: npt.NDArray[np.int_]) -> Floats:
@@ -63,15 +65,22 @@ def rank_for_many(models: Sequence[ReaderModel], table: Floats, *, lifts: Floats
 
 
 def _rank_some(weights: sparse.csr_matrix, table: Floats, lifts: Floats, most: int) -> Ranked:
-    scores = _standardised(weights @ table)
-    scores += lifts
-    most = min(most, scores.shape[1])
-    best = np.argpartition(-scores, most - 1, axis=1)[:, :most] if most else np.empty((len(scores), 0), dtype=int)
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+    raw = np.asarray(weights @ table)
+    middle, spread = _middle_and_spread(raw)
+    # The same order as standardised scores have, without writing the whole table twice.
+    is_lifted = len(lifts) > 0 and float(np.ptp(lifts)) > 0
+    if is_lifted:
+        raw += spread * lifts
+    most = min(most, raw.shape[1])
+    best = (
+        np.argpartition(raw, raw.shape[1] - most, axis=1)[:, raw.shape[1] - most :] if most else raw[:, :0].astype(int)
+    )
+    order = np.argsort(-np.take_along_axis(raw, best, axis=1), axis=1, kind="stable")
     best = np.take_along_axis(best, order, axis=1)
+    scores = (np.take_along_axis(raw, best, axis=1) - middle) / spread
     return Ranked(
         papers=best.astype(np.int32),
-        scores=np.take_along_axis(scores, best, axis=1),
+        scores=scores if is_lifted else scores + lifts[best],
         because_of=_strongest(weights, table, best),
     )
 
@@ -92,11 +101,14 @@ def _strongest(weights: sparse.csr_matrix, table: Floats, best: npt.NDArray[np.i
     return because
 
 
-def _standardised(scores: Floats) -> Floats:
-    scores -= scores.mean(axis=1, keepdims=True)
-    spread = scores.std(axis=1, keepdims=True)
-    scores /= np.where(spread > 1e-9, spread, 1)
-    return scores
+def _middle_and_spread(scores: Floats) -> tuple[Floats, Floats]:
+    """The mean of each row and its standard deviation, 1 where all are alike."""
+    if not scores.shape[1]:
+        return np.zeros((len(scores), 1), np.float32), np.ones((len(scores), 1), np.float32)
+    middle = scores.mean(axis=1, keepdims=True)
+    square = np.einsum("ij,ij->i", scores, scores)[:, None] / max(1, scores.shape[1])
+    spread = np.sqrt(np.maximum(square - middle**2, 0))
+    return middle, np.where(spread > 1e-6, spread, 1).astype(np.float32)
 
 
 def _matrix(models: Sequence[ReaderModel], rows: int) -> sparse.csr_matrix:
