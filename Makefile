@@ -68,7 +68,7 @@ requirements: ## Compile requirements/*.txt from pyproject.toml anew
 	@$(VENV)/bin/python -m pip install --quiet uv
 	$(COMPILE) --extra ses --output-file requirements/production.txt
 	$(COMPILE) --extra local --constraint requirements/production.txt --output-file requirements/local.txt
-	$(COMPILE) --extra local --extra dev --constraint requirements/production.txt --output-file requirements/dev.txt
+	$(COMPILE) --extra local --extra evaluate --extra dev --constraint requirements/production.txt --output-file requirements/dev.txt
 
 clean: ## Remove the virtual environment and all caches; VAR_DIR stays, it holds your data
 	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
