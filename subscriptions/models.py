@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from papers.models import Paper, Topic
 from subscriptions.outgoing import Outgoing, indexes_of, new_public_id
@@ -20,7 +20,7 @@ DEFAULT_HOUR = 8
 
 def language_choices() -> list[tuple[str, str]]:
     """The languages mails are written in. Called when needed: a language more needs no migration."""
-    return [("", "The newsletter's own"), *settings.LANGUAGES]
+    return [("", gettext("The newsletter’s own")), *settings.LANGUAGES]
 
 
 class SubscriberState(models.TextChoices):
