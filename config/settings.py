@@ -192,7 +192,10 @@ _OWN_BACKENDS = {
 }
 _anymail_module = f"anymail.backends.{ {'ses': 'amazon_ses'}.get(EMAIL_PROVIDER, EMAIL_PROVIDER) }"
 # Anymail's own, which we add something to.
-_BETTERED_BACKENDS = {"resend": "mailer.resend.EmailBackend"}
+_BETTERED_BACKENDS = {
+    "resend": "mailer.resend.EmailBackend",
+    **dict.fromkeys(["ses", "amazon_ses"], "mailer.amazon.EmailBackend"),
+}
 if EMAIL_PROVIDER not in _OWN_BACKENDS and not (EMAIL_PROVIDER.isidentifier() and find_spec(_anymail_module)):
     raise ImproperlyConfigured(
         f"EMAIL_PROVIDER is {EMAIL_PROVIDER!r}: it must be smtp, or a provider that Anymail knows, like postmark."
