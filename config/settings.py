@@ -150,14 +150,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout"
 # A web request rings the bell and goes on: the sweeper finds what a broker that is down did not hear.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
 CELERY_TIMEZONE = "UTC"
-# Two queues, asked in turn by every worker: a sign-up's confirmation does not wait behind a morning's digests.
+# Queues are asked in turn by every worker: a sign-up's confirmation does not wait behind a morning's digests. What is
+# learned of readers has one of its own, so that a worker may be kept for it (`celery worker -Q learning`).
 CELERY_TASK_DEFAULT_QUEUE = "celery"
-CELERY_TASK_QUEUES = (Queue("celery"), Queue("notices"))
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("notices"), Queue("learning"))
 CELERY_TASK_ROUTES = {
     # Long work; it would keep confirmations waiting.
     "subscriptions.tasks.run_imports": {"queue": "celery"},
     "subscriptions.tasks.read_bounces": {"queue": "celery"},
     "subscriptions.tasks.*": {"queue": "notices"},
+    "digests.tasks.learn_tastes": {"queue": "learning"},
 }
 
 # --- sources --------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from digests.models import Delivery, Edition
 from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader, subject_of
 from digests.readers import Recipient, read_recipients
 from digests.reasons import in_words, section_of
-from digests.selection import Arranged, Chosen, Reader, choose
+from digests.selection import Chosen, Reader, choose
 from digests.shelf import ORDER, DigestKind, Shelf
-from digests.wishes import Wishes, WordIndex, muted_ids, wanted
+from digests.wishes import muted_ids, wanted
 from mailer.languages import speaking
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from subscriptions.models import Subscriber
@@ -65,19 +65,16 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
     arranged = shelf.candidates(
         editions, with_replacements=reader.wants_replacements, with_cross_lists=reader.wants_cross_lists
     )
-    if recipient.wishes is None:
-        chosen = choose(arranged, reader)
-    else:
-        chosen = _choose_by_wishes(recipient.wishes, arranged, reader, words=shelf.words(editions))
+    asked: Sequence[Chosen] = ()
+    if recipient.wishes is not None:
+        words = shelf.words(editions)
+        if muted := muted_ids(words, recipient.wishes):
+            reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
+        asked = wanted(words, arranged, recipient.wishes)
+    is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
+    chosen = choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
     lines = shelf.lines(chosen, editions=editions)
     return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
-
-
-def _choose_by_wishes(wishes: Wishes, arranged: Arranged, reader: Reader, *, words: WordIndex) -> tuple[Chosen, ...]:
-    muted = muted_ids(words, wishes)
-    if muted:
-        reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
-    return choose(arranged, reader, wanted(words, arranged, wishes))
 
 
 def repeat_digest(

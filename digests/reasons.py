@@ -16,6 +16,14 @@ _NEW = "New in this edition"
 _TRENDING = re.compile(r"Trending: (\d+) upvotes? on Hugging Face")
 _BY, _FOLLOWED = "By ", ", whom you follow"
 _MATCHES, _INTERESTS = "Matches “", "” in your interests"
+_MORE_LIKE, _LIKE_SEED, _LIKE_WORDS = "You asked for more like “", "Like “", "Close to your interests in your own words"
+_NAMED = "”, which you named"
+# What a reader liked may be in one of their topics as well.
+_LIKED = re.compile(
+    r"(?:(?P<topic>.+?) · )?"
+    r"(?:You asked for more like “(?P<more>.+)”|Like “(?P<seed>.+)”, which you named"
+    r"|(?P<words>Close to your interests in your own words))"
+)
 
 
 def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
@@ -27,6 +35,9 @@ def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
             return f"{_BY}{choice.author}{_FOLLOWED}"
         case Section.PERSONAL if choice.phrase:
             return f"{_MATCHES}{choice.phrase}{_INTERESTS}"
+        case Section.PERSONAL if choice.liked:
+            topic = f"{topic_name(choice.topic)} · " if choice.topic else ""
+            return f"{topic}{_liked_words(choice)}"
         case Section.PERSONAL:
             return f"{_IN_YOUR_TOPIC}{topic_name(choice.topic)}"
         case Section.TRENDING if choice.upvotes:
@@ -35,11 +46,20 @@ def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
             return _NEW
 
 
+def _liked_words(choice: Chosen) -> str:
+    if choice.liked == "words":
+        return _LIKE_WORDS
+    if choice.liked == "seed":
+        return f"{_LIKE_SEED}{choice.liked_title}{_NAMED}"
+    return f"{_MORE_LIKE}{choice.liked_title}”"
+
+
 def section_of(reason: str) -> Section:
     """The section in which a paper with this reason stands."""
     if reason == _PICKED:
         return Section.PICKS
     is_asked_for = reason.startswith(_IN_YOUR_TOPIC) or reason.endswith((_FOLLOWED, _INTERESTS))
+    is_asked_for = is_asked_for or _LIKED.fullmatch(reason) is not None
     return Section.PERSONAL if is_asked_for else Section.TRENDING
 
 
@@ -63,4 +83,15 @@ def in_words(reason: str) -> str:
     if reason.startswith(_MATCHES) and reason.endswith(_INTERESTS):
         phrase = reason.removeprefix(_MATCHES).removesuffix(_INTERESTS)
         return gettext("Matches “%(phrase)s” in your interests") % {"phrase": phrase}
+    if found := _LIKED.fullmatch(reason):
+        topic = f"{found['topic']} · " if found["topic"] else ""
+        return f"{topic}{_liked_in_words(found)}"
     return reason
+
+
+def _liked_in_words(found: re.Match[str]) -> str:
+    if found["more"]:
+        return gettext("You asked for more like “%(title)s”") % {"title": found["more"]}
+    if found["seed"]:
+        return gettext("Like “%(title)s”, which you named") % {"title": found["seed"]}
+    return gettext("Close to your interests in your own words")

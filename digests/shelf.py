@@ -10,7 +10,7 @@ from django.conf import settings
 
 from digests.cards import Card, cards_for, make_card, sample_ids
 from digests.markdown import to_html, to_text
-from digests.models import Choice, Edition, EditionPaper
+from digests.models import Choice, Edition, EditionPaper, NearDuplicate
 from digests.press import HEADINGS, Line, Press
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
@@ -105,6 +105,7 @@ class Shelf:
                 [_candidate(order, entry, listed) for order, entry in enumerate(entries)],
                 with_replacements=with_replacements,
                 with_cross_lists=with_cross_lists,
+                same=same_works(self._offered[key]),
             )
         return self._arranged[kind]
 
@@ -144,18 +145,27 @@ class Shelf:
     def lines(self, chosen: Sequence[Chosen], *, editions: Sequence[Edition]) -> list[Line]:
         """What is chosen, with its words, in the order of the sections. The choices are this shelf's own."""
         known = self._lines.setdefault(_key(editions), {})
+        own: dict[int, Line | None] = {}
         if missing := [choice for choice in chosen if id(choice) not in known]:
             cards = self.cards([choice.paper_id for choice in missing], editions=editions)
             for choice in missing:
                 card = cards.get(choice.paper_id)
-                known[id(choice)] = (choice, Line(card, choice.section, self.reason(choice)) if card else None)
-        lines = [line for choice in chosen if (line := known[id(choice)][1])]
+                is_shared = not choice.liked
+                line = Line(card, choice.section, self.reason(choice), is_shared) if card else None
+                if is_shared:
+                    known[id(choice)] = (choice, line)
+                else:
+                    # What one reader liked no other need have liked: such lines would only pile up.
+                    own[id(choice)] = line
+        lines = [line for choice in chosen if (line := own[id(choice)] if choice.liked else known[id(choice)][1])]
         if any(ORDER[before.section] > ORDER[after.section] for before, after in pairwise(lines)):
             lines.sort(key=lambda line: ORDER[line.section])
         return lines
 
     def reason(self, choice: Chosen) -> str:
         """Why this paper is there, in words."""
+        if choice.liked:
+            return reason_of(choice, topic_name=self.topic_name)
         key = choice[1:]
         found = self._reasons.get(key)
         if found is None:
@@ -237,6 +247,16 @@ def merely_listed(paper_ids: Iterable[int]) -> frozenset[int]:
     kinds = Announcement.objects.filter(paper_id__in=ids).values_list("paper_id", "kind")
     listed = {pk for pk, kind in kinds if kind == AnnouncementKind.CROSS_LIST}
     return frozenset(listed - {pk for pk, kind in kinds if kind == AnnouncementKind.NEW})
+
+
+def same_works(paper_ids: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Those of these papers that say the same as others of them, with these."""
+    ids = one_of(paper_ids)
+    found: dict[int, set[int]] = {}
+    for one, other in NearDuplicate.objects.filter(paper__in=ids, other__in=ids).values_list("paper_id", "other_id"):
+        found.setdefault(one, set()).add(other)
+        found.setdefault(other, set()).add(one)
+    return {pk: frozenset(others) for pk, others in found.items()}
 
 
 def _candidate(order: int, entry: EditionPaper, merely_listed: frozenset[int]) -> Candidate:

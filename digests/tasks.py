@@ -14,7 +14,7 @@ from digests.delivering import send_deliveries as send
 from digests.editions import publish_due_editions
 from digests.models import Delivery
 from digests.planning import plan_due
-from digests.pruning import prune_deliveries, prune_skipped_days
+from digests.pruning import prune_deliveries, prune_skipped_days, prune_words
 from digests.summaries import write_summaries as write
 from subscriptions.outgoing import sweep
 from subscriptions.pruning import prune_records
@@ -23,6 +23,8 @@ from subscriptions.pruning import prune_records
 BATCH = 500
 MOST_RINGS = 200
 BELL_SECONDS = 300
+# Readers whose tastes are learned in one task: a minute's work and less.
+MOST_LEARNED = 10_000
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,17 @@ def prune() -> None:
     now = timezone.now()
     prune_deliveries(now=now)
     prune_skipped_days(now=now)
+    prune_words(now=now)
     prune_records(now=now)
+
+
+@shared_task(soft_time_limit=240, time_limit=270)
+def learn_tastes(ids: list[int] | None = None) -> None:
+    """Once a minute, and when a reader said something: learn what is not up to date. In a queue of its own."""
+    # Only here: this loads libraries for numbers, which workers that send do without.
+    from digests.learning import learn_tastes as learn
+
+    learn(now=timezone.now(), only=ids, most=MOST_LEARNED)
 
 
 # One request and no more, so that a machine that does not answer keeps a worker for seconds.

@@ -104,9 +104,7 @@ class PreferenceFields(forms.Form):
     seeds = PapersField(
         label=gettext_lazy("Papers you like"),
         widget=_LINES,
-        help_text=gettext_lazy(
-            "arXiv ids or links, one a line. They are kept for choosing papers like them; so far they change nothing."
-        ),
+        help_text=gettext_lazy("arXiv ids or links, one a line. You get new papers that are like them."),
     )
     cadence = _choice([*CADENCES.items()], label=gettext_lazy("How often"), of=Cadence)
     weekday = _choice([*enumerate(WEEKDAYS)], label=gettext_lazy("Day, if once a week"), of=int)

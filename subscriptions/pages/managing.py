@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_lazy
 from mailer.languages import day_in_words, long_day
 from papers.models import Paper
 from subscriptions.forms import PauseForm, PreferencesForm, initial_of
-from subscriptions.leanings import clear_leanings, set_leaning
+from subscriptions.leanings import clear_leanings, learned_of, set_leaning
 from subscriptions.models import Leaning, Subscriber, SubscriberState
 from subscriptions.own_links import OWN_LINKS, ask_for_link
 from subscriptions.pages.links import about, bad_link, done, logged, with_subscriber
@@ -163,6 +163,7 @@ def _show(
         "first_day": today + dt.timedelta(days=1),
         "last_day": today + LONGEST_PAUSE,
         "signals": subscriber.signals.select_related("paper")[:100],
+        "learned": learned_of(subscriber),
         "own_links": [(purpose.value, words) for purpose, words in OWN_LINKS.items()],
         "unsubscribe_url": link(Purpose.UNSUBSCRIBE, subscriber.public_id),
         "reply_to": settings.REPLY_TO,
