@@ -62,8 +62,12 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         wants_cross_lists=recipient.wants_cross_lists,
         seen_paper_ids=recipient.seen_paper_ids,
     )
+    is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
     arranged = shelf.candidates(
-        editions, with_replacements=reader.wants_replacements, with_cross_lists=reader.wants_cross_lists
+        editions,
+        with_replacements=reader.wants_replacements,
+        with_cross_lists=reader.wants_cross_lists,
+        is_weekly=is_weekly,
     )
     asked: Sequence[Chosen] = ()
     if recipient.wishes is not None:
@@ -71,7 +75,6 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         if muted := muted_ids(words, recipient.wishes):
             reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
         asked = wanted(words, arranged, recipient.wishes)
-    is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
     chosen = choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
     lines = shelf.lines(chosen, editions=editions)
     return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)

@@ -14,6 +14,9 @@ _PICKED = "Picked by the editor"
 _IN_YOUR_TOPIC = "In your topic "
 _NEW = "New in this edition"
 _TRENDING = re.compile(r"Trending: (\d+) upvotes? on Hugging Face")
+_GAINED = re.compile(r"Trending: \+(\d+) (upvotes?|comments?|stars? on GitHub) since yesterday")
+_UNITS = {"upvotes": ("upvote", "upvotes"), "comments": ("comment", "comments")}
+_STARS = ("star on GitHub", "stars on GitHub")
 _BY, _FOLLOWED = "By ", ", whom you follow"
 _MATCHES, _INTERESTS = "Matches “", "” in your interests"
 _MORE_LIKE, _LIKE_SEED, _LIKE_WORDS = "You asked for more like “", "Like “", "Close to your interests in your own words"
@@ -40,6 +43,9 @@ def reason_of(choice: Chosen, *, topic_name: Callable[[str], str]) -> str:
             return f"{topic}{_liked_words(choice)}"
         case Section.PERSONAL:
             return f"{_IN_YOUR_TOPIC}{topic_name(choice.topic)}"
+        case Section.TRENDING if choice.gain:
+            unit = _UNITS.get(choice.gained, _STARS)[choice.gain != 1]
+            return f"Trending: +{choice.gain} {unit} since yesterday"
         case Section.TRENDING if choice.upvotes:
             return f"Trending: {choice.upvotes} upvote{'s' if choice.upvotes != 1 else ''} on Hugging Face"
         case _:
@@ -77,6 +83,8 @@ def in_words(reason: str) -> str:
             "Trending: %(count)d upvote on Hugging Face", "Trending: %(count)d upvotes on Hugging Face", count
         )
         return words % {"count": count}
+    if found := _GAINED.fullmatch(reason):
+        return _gained_in_words(int(found[1]), found[2])
     if reason.startswith(_BY) and reason.endswith(_FOLLOWED):
         author = reason.removeprefix(_BY).removesuffix(_FOLLOWED)
         return gettext("By %(author)s, whom you follow") % {"author": author}
@@ -87,6 +95,24 @@ def in_words(reason: str) -> str:
         topic = f"{found['topic']} · " if found["topic"] else ""
         return f"{topic}{_liked_in_words(found)}"
     return reason
+
+
+def _gained_in_words(gain: int, unit: str) -> str:
+    if unit.startswith("upvote"):
+        words = ngettext(
+            "Trending: +%(gain)d upvote since yesterday", "Trending: +%(gain)d upvotes since yesterday", gain
+        )
+    elif unit.startswith("comment"):
+        words = ngettext(
+            "Trending: +%(gain)d comment since yesterday", "Trending: +%(gain)d comments since yesterday", gain
+        )
+    else:
+        words = ngettext(
+            "Trending: +%(gain)d star on GitHub since yesterday",
+            "Trending: +%(gain)d stars on GitHub since yesterday",
+            gain,
+        )
+    return words % {"gain": gain}
 
 
 def _liked_in_words(found: re.Match[str]) -> str:

@@ -37,6 +37,10 @@ class Candidate:
     # No source ever announced it as new: it is only listed again.
     is_cross_list: bool = False
     upvotes: int | None = None
+    trend: float = 0.0
+    # What counts most in it: how many more of what since yesterday.
+    trend_kind: str = ""
+    trend_gain: int = 0
     is_pick: bool = False
     is_replacement: bool = False
     pick_position: int = 0
@@ -92,6 +96,9 @@ class Chosen(NamedTuple):
     phrase: str = ""  # of the reader's interests, which occurs in it
     liked: str = ""  # what it is like: the kind of a liking
     liked_title: str = ""  # and its title
+    # For trending papers: how many more of what since yesterday.
+    gain: int = 0
+    gained: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +124,10 @@ def arrange(
     with_replacements: bool = False,
     with_cross_lists: bool = True,
     same: Mapping[int, frozenset[int]] | None = None,
+    is_weekly: bool = False,
 ) -> Arranged:
-    """Put candidates in order. Of a paper that occurs twice the last one counts. What the editor picked stays in."""
+    """Put candidates in order: for a week's digest by what counted all in all, otherwise by what is trending. Of a
+    paper that occurs twice the last one counts. What the editor picked stays in."""
     papers = {
         paper.paper_id: paper
         for paper in candidates
@@ -126,7 +135,7 @@ def arrange(
         or ((with_replacements or not paper.is_replacement) and (with_cross_lists or not paper.is_cross_list))
     }.values()
     picks = sorted((paper for paper in papers if paper.is_pick), key=lambda paper: paper.pick_position)
-    others = sorted((paper for paper in papers if not paper.is_pick), key=trend_order)
+    others = sorted((paper for paper in papers if not paper.is_pick), key=total_order if is_weekly else trend_order)
     places: dict[str, dict[int, Chosen]] = {}
     for place, paper in enumerate(others):
         for topic in paper.topics if with_cross_lists else paper.own_topics:
@@ -134,7 +143,7 @@ def arrange(
     return Arranged(
         picks=tuple(Chosen(paper.paper_id, Section.PICKS) for paper in picks),
         others=tuple(others),
-        trending=tuple(Chosen(paper.paper_id, Section.TRENDING, upvotes=paper.upvotes) for paper in others),
+        trending=tuple(_trending(paper, is_weekly=is_weekly) for paper in others),
         places=places,
         place_of={paper.paper_id: place for place, paper in enumerate(others)},
         same=same or {},
@@ -240,6 +249,17 @@ def _sinking(offered: Iterable[Chosen], sunk: frozenset[int]) -> Iterator[Chosen
     yield from below
 
 
-def trend_order(paper: Candidate) -> tuple[int, int, int]:
+def _trending(paper: Candidate, *, is_weekly: bool) -> Chosen:
+    if is_weekly or not paper.trend_gain:
+        return Chosen(paper.paper_id, Section.TRENDING, upvotes=paper.upvotes)
+    return Chosen(paper.paper_id, Section.TRENDING, gain=paper.trend_gain, gained=paper.trend_kind)
+
+
+def trend_order(paper: Candidate) -> tuple[float, int, int, int]:
+    """What is trending most first; without any trend by `total_order`."""
+    return (-paper.trend, *total_order(paper))
+
+
+def total_order(paper: Candidate) -> tuple[int, int, int]:
     """Most upvotes first, then the newest, then the latest to come in."""
     return (-(paper.upvotes or 0), -paper.announced_date.toordinal(), -paper.paper_id)

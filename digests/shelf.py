@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from digests.press import HEADINGS, Line, Press
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
 from digests.selection import Arranged, Candidate, Chosen, arrange
+from digests.trend import NO_TREND, Trend
+from digests.trending import trending_of
 from digests.wishes import PaperText, WordIndex, index_papers
 from mailer.languages import days_in_words, short_days, speaking
 from mailer.links import absolute
@@ -54,7 +56,8 @@ class Shelf:
         self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
         self._returning: dict[tuple[tuple[int, int], ...], Returning] = {}
-        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool], Arranged] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool, bool], Arranged] = {}
+        self._trends: dict[tuple[tuple[int, int], ...], dict[int, Trend]] = {}
         self._words: dict[tuple[tuple[int, int], ...], WordIndex] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
         # By the identity of choices, which are kept with them.
@@ -91,21 +94,27 @@ class Shelf:
         return self._returning[key]
 
     def candidates(
-        self, editions: Sequence[Edition], *, with_replacements: bool, with_cross_lists: bool = True
+        self,
+        editions: Sequence[Edition],
+        *,
+        with_replacements: bool,
+        with_cross_lists: bool = True,
+        is_weekly: bool = False,
     ) -> Arranged:
         """The papers of these editions that may be sent."""
         key = _key(editions)
-        kind = (key, with_replacements, with_cross_lists)
+        kind = (key, with_replacements, with_cross_lists, is_weekly)
         if kind not in self._arranged:
             if key not in self._entries:
                 self._load(editions)
             entries = self._entries[key].values()
             listed = frozenset() if with_cross_lists else merely_listed(self._offered[key])
             self._arranged[kind] = arrange(
-                [_candidate(order, entry, listed) for order, entry in enumerate(entries)],
+                [_candidate(order, entry, listed, self._trends[key]) for order, entry in enumerate(entries)],
                 with_replacements=with_replacements,
                 with_cross_lists=with_cross_lists,
                 same=same_works(self._offered[key]),
+                is_weekly=is_weekly,
             )
         return self._arranged[kind]
 
@@ -124,6 +133,8 @@ class Shelf:
         self._offered[key] = {entry.paper_id: entry for entry in entries}
         self._picks[key] = {entry.paper_id: entry for entry in entries if entry.choice == Choice.PICK}
         self._samples[key] = sample_ids(self._offered[key])
+        announced = {pk: entry.paper.announced_date for pk, entry in self._offered[key].items()}
+        self._trends[key] = trending_of(announced, day=self.now.date())
 
     def cards(self, paper_ids: Iterable[int], *, editions: Sequence[Edition]) -> dict[int, Card]:
         """Cards of these papers as they stand in these editions, made once each."""
@@ -259,10 +270,13 @@ def same_works(paper_ids: Iterable[int]) -> dict[int, frozenset[int]]:
     return {pk: frozenset(others) for pk, others in found.items()}
 
 
-def _candidate(order: int, entry: EditionPaper, merely_listed: frozenset[int]) -> Candidate:
+def _candidate(
+    order: int, entry: EditionPaper, merely_listed: frozenset[int], trends: Mapping[int, Trend]
+) -> Candidate:
     topics = [topic for topic in entry.paper.topics.all() if topic.is_active]
     # A paper's own field is the first of its categories.
     home = entry.paper.categories[0] if entry.paper.categories else ""
+    trend = trends.get(entry.paper_id, NO_TREND)
     return Candidate(
         paper_id=entry.paper_id,
         announced_date=entry.paper.announced_date,
@@ -272,6 +286,9 @@ def _candidate(order: int, entry: EditionPaper, merely_listed: frozenset[int]) -
         ),
         is_cross_list=entry.paper_id in merely_listed,
         upvotes=entry.paper.upvotes,
+        trend=trend.score,
+        trend_kind=trend.kind,
+        trend_gain=trend.gain,
         is_pick=entry.choice == Choice.PICK,
         is_replacement=entry.is_replacement,
         pick_position=order,
