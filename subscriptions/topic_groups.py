@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 THEMES = gettext_lazy("Themes across all fields")
+# Those that a new installation starts with, so that they are said in other languages too.
+_HEADINGS = {
+    "Language models": gettext_lazy("Language models"),
+    "Images, video and sound": gettext_lazy("Images, video and sound"),
+    "Robots and the world": gettext_lazy("Robots and the world"),
+    "How models are made": gettext_lazy("How models are made"),
+    "Trust and people": gettext_lazy("Trust and people"),
+    "Science and uses": gettext_lazy("Science and uses"),
+}
 _PHYSICS = "astro-ph cond-mat gr-qc hep-ex hep-lat hep-ph hep-th math-ph nlin nucl-ex nucl-th physics quant-ph"
 # By arXiv's archives: https://arxiv.org/category_taxonomy
 _GROUPS = {
@@ -26,6 +35,8 @@ _GROUPS = {
 
 def group_of(topic: Topic) -> "StrOrPromise":
     """The heading: the science of its first category, or that it goes across them."""
+    if topic.heading:
+        return _HEADINGS.get(topic.heading, str(topic.heading))
     if not topic.categories:
         return THEMES
     archive = str(topic.categories[0]).partition(".")[0]
