@@ -154,8 +154,9 @@ class PreferenceFields(forms.Form):
             followed_authors=sent("authors", kept.followed_authors),
         )
 
-    def topic_groups(self) -> "list[tuple[StrOrPromise, list[tuple[Any, Topic]]]]":
-        """The topics in named groups, each a list of (checkbox, topic); of a search only those found or ticked."""
+    def topic_groups(self) -> "list[tuple[StrOrPromise, list[tuple[Any, Topic]], bool]]":
+        """The topics in named groups, each a list of (checkbox, topic), and whether it is unfolded: the first, what has
+        ticks, and all while something is looked for. Of a search only those found or ticked."""
         topics = {topic.slug: topic for topic in Topic.objects.active()}
         wanted = str(self["find"].value() or "").casefold().split()
         groups: dict[StrOrPromise, list[tuple[Any, Topic]]] = {}
@@ -163,7 +164,11 @@ class PreferenceFields(forms.Form):
             topic = topics.get(str(box.data["value"]))
             if topic and (box.data["selected"] or _is_found(topic, wanted)):
                 groups.setdefault(group_of(topic), []).append((box, topic))
-        return list(groups.items())
+        is_looking = bool(wanted or self["topics"].errors)
+        return [
+            (label, boxes, is_looking or place == 0 or any(box.data["selected"] for box, _ in boxes))
+            for place, (label, boxes) in enumerate(groups.items())
+        ]
 
     def chosen_slugs(self) -> list[str]:
         """The topics ticked, of those that there are, whether or not the rest of the form is in order."""

@@ -1,6 +1,7 @@
 // What a topic would match, while it is being written. Without this the form's own button shows it on a page.
-const place = document.querySelector("[data-matches]");
-if (place) {
+document.addEventListener("DOMContentLoaded", () => {
+  const place = document.querySelector("[data-matches]");
+  if (!place) return;
   const form = place.closest("form");
   let waiting = 0;
   let latest = 0;
@@ -22,4 +23,4 @@ if (place) {
     waiting = setTimeout(look, 700);
   });
   look();
-}
+});

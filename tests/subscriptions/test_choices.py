@@ -151,7 +151,7 @@ def test_without_javascript_a_button_brings_the_form_back_with_the_count_and_kee
     assert "We look for tool use" in said
     assert "Please give the address" not in said
     # Found by name, or ticked; no others.
-    assert [box.data["value"] for _, boxes in SubscribeForm(sent).topic_groups() for box, _ in boxes] == [
+    assert [box.data["value"] for _, boxes, _ in SubscribeForm(sent).topic_groups() for box, _ in boxes] == [
         "language",
         "vision",
     ]
