@@ -168,6 +168,15 @@ FETCH_ALLOW = frozenset(
 )
 FETCH_USER_AGENT = f"DailyPapers/0.1 (+{SITE_URL})"
 
+# --- choosing papers --------------------------------------------------------------------------------
+ENCODER = env.text(
+    "ENCODER",
+    "",
+    "Beside words, go by vectors of papers: package.module:function of an installed package, which takes a list of "
+    "texts and gives a row of numbers for each. Default: words alone.",
+)
+ENCODER_DIR = env.text("ENCODER_DIR", "", "Where that function finds its weights, if it asks for it.")
+
 # --- one line on each paper by a machine: off unless an address and a model are given -----------------
 SUMMARY_URL = env.text(
     "SUMMARY_URL", "", "Who writes one line on each paper: an API like OpenAI's, such as http://127.0.0.1:11434/v1."

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from digests import editions
+from digests import comparison_admin, editions  # noqa: F401 - the first registers its own
 from digests.books import read_books
 from digests.breaker import judge
 from digests.delivering import send_again

@@ -1,18 +1,19 @@
 """One reader's digest: what is chosen out of the editions since their last one, and how it reads as a mail."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import ngettext
 
-from digests.models import Delivery, Edition
+from digests.interleaving import interleave
+from digests.models import Comparison, Delivery, Edition, Rival
 from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader, subject_of
 from digests.readers import Recipient, read_recipients
 from digests.reasons import in_words, section_of
-from digests.selection import Chosen, Reader, choose
+from digests.selection import NO_TASTE, Chosen, Reader, choose
 from digests.shelf import ORDER, DigestKind, Shelf
 from digests.wishes import muted_ids, wanted
 from mailer.languages import speaking
@@ -37,6 +38,9 @@ class Digest:
     since_date: dt.date | None = None
     # Not so where the papers of a digest that was made before are repeated.
     is_chosen: bool = True
+    # Where two rankings are compared: the comparison, and which added which paper.
+    comparison: Comparison | None = None
+    teams: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def paper_ids(self) -> list[int]:
@@ -63,12 +67,8 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         seen_paper_ids=recipient.seen_paper_ids,
     )
     is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
-    arranged = shelf.candidates(
-        editions,
-        with_replacements=reader.wants_replacements,
-        with_cross_lists=reader.wants_cross_lists,
-        is_weekly=is_weekly,
-    )
+    kinds = {"with_replacements": reader.wants_replacements, "with_cross_lists": reader.wants_cross_lists}
+    arranged = shelf.candidates(editions, **kinds, is_weekly=is_weekly)
     asked: Sequence[Chosen] = ()
     if recipient.wishes is not None:
         words = shelf.words(editions)
@@ -76,8 +76,24 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
             reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
         asked = wanted(words, arranged, recipient.wishes)
     chosen = choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
+    comparison, teams = shelf.comparison(), dict[int, str]()
+    if comparison is not None:
+        by_totals = comparison.rival == Rival.BY_TOTALS
+        other = shelf.candidates(editions, **kinds, is_weekly=True) if by_totals else arranged
+        taste = NO_TASTE if comparison.rival == Rival.BY_TOPICS else recipient.taste
+        rival = choose(other, reader, asked, taste=taste, is_weekly=is_weekly)
+        seed = f"{comparison.pk}:{recipient.public_id}:{edition.pk}"
+        chosen, teams = interleave(chosen, rival, most=reader.max_papers, seed=seed)
     lines = shelf.lines(chosen, editions=editions)
-    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
+    return Digest(
+        edition,
+        tuple(lines),
+        recipient.seen_since,
+        frozenset(recipient.seen),
+        editions[-1].date,
+        comparison=comparison,
+        teams=teams,
+    )
 
 
 def repeat_digest(

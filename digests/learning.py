@@ -18,11 +18,14 @@ from django.db.models import Exists, Max, OuterRef, Q
 from scipy import sparse
 
 from digests.corpus import Lexicon, chunks, counts_of, index_papers, lexicon
+from digests.dense import encode, encode_papers, load_encoder, vectors_of
 from digests.models import EditionPaper, EditionState, NearDuplicate, Taste, age_limit
 from digests.ranking.features import count_features, paper_text
+from digests.ranking.fusing import dense_likeness, rank_fused
 from digests.ranking.models import DISLIKED, Opinion, ReaderModel, learn
 from digests.ranking.scoring import Ranked, likeness, rank_for_many, standardised
 from digests.ranking.thinning import SAME, thinned
+from digests.ranking.weighting import Floats
 from digests.ranking.words import heaviest_words
 from digests.selection import FROM_OUTSIDE, LIFTED
 from papers.models import Paper
@@ -40,6 +43,8 @@ AHEAD = dt.timedelta(hours=1)
 # In standard deviations of likeness to what the reader wants less of, from which on a paper sinks.
 SINKS = 2.0
 WORDS_SHOWN = 10
+# In one run; the next goes on. Words alone decide until all are encoded.
+ENCODING_SECONDS = 120.0
 _SHORT = 70
 
 MORE, SEED, WORDS = "more", "seed", "words"
@@ -61,6 +66,8 @@ class Pool:
     ids: list[int]
     weighted: sparse.csr_matrix
     lexicon: Lexicon
+    # By the encoder of the settings, where there is one and all of the papers are encoded.
+    vectors: Floats | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +92,7 @@ def learn_tastes(
     if not wanted:
         return LearnReport()
     counted = index_papers(ids)
+    encode_papers(ids, seconds=ENCODING_SECONDS)
     pool = _pool(basis, ids, now=now)
     _note_duplicates(pool)
     for chunk in chunks(wanted, CHUNK):
@@ -123,7 +131,8 @@ def _stale(basis: str, *, only: Collection[int] | None) -> Any:
 
 def _pool(basis: str, ids: list[int], *, now: dt.datetime) -> Pool:
     known = lexicon(now=now)
-    return Pool(basis=basis, ids=ids, weighted=known.weigh(counts_of(ids)), lexicon=known)
+    vectors = vectors_of(ids) if load_encoder() else None
+    return Pool(basis=basis, ids=ids, weighted=known.weigh(counts_of(ids)), lexicon=known, vectors=vectors)
 
 
 def _note_duplicates(pool: Pool) -> None:
@@ -149,7 +158,11 @@ def _learn_some(subscriber_ids: Sequence[int], pool: Pool, *, now: dt.datetime) 
     table = likeness(weighted, pool.weighted, background=pool.lexicon.background)
     interest_row = {pk: len(liked) + place for place, pk in enumerate(interests)}
     models = [_model(said[pk], row_of, interest_row.get(pk), today=now.date()) for pk in subscriber_ids]
-    ranked = rank_for_many(models, table, lifts=np.zeros(len(pool.ids), np.float32), most=KEPT)
+    dense = _dense_table(liked, [said[pk].interest for pk in interests], pool)
+    if dense is None:
+        ranked = rank_for_many(models, table, lifts=np.zeros(len(pool.ids), np.float32), most=KEPT)
+    else:
+        ranked = rank_fused(models, table, dense, most=KEPT)
     titles = dict(Paper.objects.filter(pk__in=liked).values_list("pk", "title"))
     tastes = [
         _taste(pk, said[pk], model, row, pool=pool, table=table, liked=liked, titles=titles, now=now)
@@ -162,6 +175,19 @@ def _learn_some(subscriber_ids: Sequence[int], pool: Pool, *, now: dt.datetime) 
         unique_fields=["subscriber"],
         update_fields=["basis", "learned_at", "ranked", "because", "sunk", "words"],
     )
+
+
+def _dense_table(liked: Sequence[int], interests: list[str], pool: Pool) -> Floats | None:
+    """How much each liked paper, and each interest after them, speaks for the pool's papers by their vectors."""
+    encoder = load_encoder()
+    if encoder is None or pool.vectors is None:
+        return None
+    encode_papers(liked, seconds=ENCODING_SECONDS)
+    known = vectors_of(liked) if liked else np.empty((0, pool.vectors.shape[1]), np.float32)
+    if known is None:
+        return None
+    words = encode(encoder, interests) if interests else np.empty((0, pool.vectors.shape[1]), np.float32)
+    return dense_likeness(np.concatenate([known, words]), pool.vectors)
 
 
 def _read_said(subscriber_ids: Sequence[int], *, today: dt.date) -> dict[int, _Said]:

@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from papers.models import Paper
 from subscriptions.models import Subscriber
@@ -192,6 +193,17 @@ class PaperWords(models.Model):
         return f"of {self.paper_id}"
 
 
+class PaperVector(models.Model):
+    """What an encoder makes of a paper, where the owner chose one: see `digests.dense`."""
+
+    paper = models.OneToOneField(Paper, primary_key=True, on_delete=models.CASCADE, related_name="vector")
+    encoder = models.CharField(max_length=200)
+    vector = models.BinaryField(help_text="16 bits each.")
+
+    def __str__(self) -> str:
+        return f"of {self.paper_id}"
+
+
 class WordCorpus(models.Model):
     """How rare words are among the papers of late, for learning. The newest counts."""
 
@@ -231,6 +243,48 @@ class Taste(models.Model):
 
     def __str__(self) -> str:
         return f"of {self.subscriber_id}"
+
+
+class Rival(models.TextChoices):
+    """What a ranking does otherwise than the one in use."""
+
+    BY_TOPICS = "by_topics", "By topics alone, whatever readers liked"
+    BY_TOTALS = "by_totals", "By most upvotes all in all, not by what is trending"
+
+
+class Comparison(models.Model):
+    """The ranking in use (A) and another one (B), in turn in each digest: readers' words on papers tell which is
+    better. One runs at a time."""
+
+    name = models.CharField(max_length=100)
+    rival = models.CharField("ranking B", max_length=20, choices=Rival)
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=Q(ended_at__isnull=True),
+                name="comparison_one_runs",
+                violation_error_message="Another comparison is running. End it first.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ComparedDigest(models.Model):
+    """Which ranking added which paper of a digest."""
+
+    delivery = models.OneToOneField(Delivery, primary_key=True, on_delete=models.CASCADE, related_name="compared")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="digests")
+    teams = models.JSONField(default=dict, help_text="A or B, by the paper's id.")
+
+    def __str__(self) -> str:
+        return f"{self.comparison_id}: {self.delivery_id}"
 
 
 class EditionArchive(models.Model):

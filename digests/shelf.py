@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from digests.cards import Card, cards_for, make_card, sample_ids
+from digests.comparing import running
 from digests.markdown import to_html, to_text
-from digests.models import Choice, Edition, EditionPaper, NearDuplicate
+from digests.models import Choice, Comparison, Edition, EditionPaper, NearDuplicate
 from digests.press import HEADINGS, Line, Press
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
@@ -50,6 +51,7 @@ class Shelf:
         self.press = press or Press()
         self.made_at = time.monotonic()
         self._published: list[Edition] | None = None
+        self._comparison: tuple[Comparison | None] | None = None
         # What editions hold: every entry, the last of each paper, those picked, and which papers are of the sample.
         self._entries: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._offered: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
@@ -74,6 +76,13 @@ class Shelf:
         """Ask anew what may have changed since the batch before: which editions are published."""
         self.now = now
         self._published = None
+        self._comparison = None
+
+    def comparison(self) -> Comparison | None:
+        """The comparison of rankings that digests take part in now."""
+        if self._comparison is None:
+            self._comparison = (running(),)
+        return self._comparison[0]
 
     def covered(self, last_date: dt.date | None, edition: Edition) -> list[Edition]:
         """The editions a digest holds: those since the reader's last, up to and with `edition`; that one alone where
