@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from digests.models import Choice, Delivery, Edition, EditionPaper, EditionState
+from digests.models import Choice, Comparison, Delivery, Edition, EditionPaper, EditionState
 from mailer.spam_score import is_available
 from papers.models import DailySignal, Fetch, OneLiner, Paper, Source, SourceState, Topic
 from papers.tasks import rematch_topic
@@ -104,6 +104,7 @@ def one_of_each() -> None:
     MailEvent.objects.create(provider="postmark", event_id="1", kind="delivered")
     wishes = {"topics": ["language"], "cadence": "weekly", "weekday": 2, "hour": 8}
     SubscriberImport.objects.create(by="admin", file_name="list.csv", source="plain", consent="Yes.", wishes=wishes)
+    Comparison.objects.create(name="Votes", rival="by_totals")
     ConsentEvent.objects.create(
         subscriber=reader, address_hash=reader.address_hash, kind="confirmed", at=NOW, wording="1", how="mail link"
     )
