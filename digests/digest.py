@@ -64,10 +64,15 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         max_papers=recipient.max_papers,
         wants_replacements=recipient.wants_replacements,
         wants_cross_lists=recipient.wants_cross_lists,
+        wants_picks=recipient.wants_picks,
         seen_paper_ids=recipient.seen_paper_ids,
     )
     is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
-    kinds = {"with_replacements": reader.wants_replacements, "with_cross_lists": reader.wants_cross_lists}
+    kinds = {
+        "with_replacements": reader.wants_replacements,
+        "with_cross_lists": reader.wants_cross_lists,
+        "with_picks": reader.wants_picks,
+    }
     arranged = shelf.candidates(editions, **kinds, is_weekly=is_weekly)
     asked: Sequence[Chosen] = ()
     if recipient.wishes is not None:

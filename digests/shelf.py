@@ -58,7 +58,7 @@ class Shelf:
         self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
         self._returning: dict[tuple[tuple[int, int], ...], Returning] = {}
-        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool, bool], Arranged] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool, bool, bool], Arranged] = {}
         self._trends: dict[tuple[tuple[int, int], ...], dict[int, Trend]] = {}
         self._words: dict[tuple[tuple[int, int], ...], WordIndex] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
@@ -108,11 +108,12 @@ class Shelf:
         *,
         with_replacements: bool,
         with_cross_lists: bool = True,
+        with_picks: bool = True,
         is_weekly: bool = False,
     ) -> Arranged:
         """The papers of these editions that may be sent."""
         key = _key(editions)
-        kind = (key, with_replacements, with_cross_lists, is_weekly)
+        kind = (key, with_replacements, with_cross_lists, with_picks, is_weekly)
         if kind not in self._arranged:
             if key not in self._entries:
                 self._load(editions)
@@ -122,6 +123,7 @@ class Shelf:
                 [_candidate(order, entry, listed, self._trends[key]) for order, entry in enumerate(entries)],
                 with_replacements=with_replacements,
                 with_cross_lists=with_cross_lists,
+                with_picks=with_picks,
                 same=same_works(self._offered[key]),
                 is_weekly=is_weekly,
             )
