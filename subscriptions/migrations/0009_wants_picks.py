@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('subscriptions', '0008_language'),
+        ("subscriptions", "0008_language"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='wishes',
-            name='wants_picks',
-            field=models.BooleanField(default=True, help_text='What the editor picked comes first, whatever the topic.', verbose_name="editor's picks"),
+            model_name="wishes",
+            name="wants_picks",
+            field=models.BooleanField(
+                default=True,
+                help_text="What the editor picked comes first, whatever the topic.",
+                verbose_name="editor's picks",
+            ),
         ),
     ]
