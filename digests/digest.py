@@ -1,7 +1,7 @@
 """One reader's digest: what is chosen out of the editions since their last one, and how it reads as a mail."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -55,6 +55,18 @@ def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> D
 def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Digest:
     """The same for a reader who was read with others. Asks the database only for what the shelf does not hold yet."""
     editions = shelf.covered(recipient.last_date, edition)
+    arranged = shelf.candidates(
+        editions,
+        with_replacements=recipient.wants_replacements,
+        with_cross_lists=recipient.wants_cross_lists,
+    )
+    chosen = choose_papers(recipient, arranged, words=lambda: shelf.words(editions))
+    lines = shelf.lines(chosen, editions=editions)
+    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
+
+
+def choose_papers(recipient: Recipient, arranged: Arranged, *, words: Callable[[], WordIndex]) -> tuple[Chosen, ...]:
+    """This reader's papers out of those that were arranged; `words` are looked up only for whoever looks for some."""
     reader = Reader(
         topics=recipient.topic_slugs,
         max_papers=recipient.max_papers,
@@ -62,15 +74,9 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         wants_cross_lists=recipient.wants_cross_lists,
         seen_paper_ids=recipient.seen_paper_ids,
     )
-    arranged = shelf.candidates(
-        editions, with_replacements=reader.wants_replacements, with_cross_lists=reader.wants_cross_lists
-    )
     if recipient.wishes is None:
-        chosen = choose(arranged, reader)
-    else:
-        chosen = _choose_by_wishes(recipient.wishes, arranged, reader, words=shelf.words(editions))
-    lines = shelf.lines(chosen, editions=editions)
-    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
+        return choose(arranged, reader)
+    return _choose_by_wishes(recipient.wishes, arranged, reader, words=words())
 
 
 def _choose_by_wishes(wishes: Wishes, arranged: Arranged, reader: Reader, *, words: WordIndex) -> tuple[Chosen, ...]:

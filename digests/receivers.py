@@ -41,6 +41,7 @@ def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) 
             choice=choice,
             position=kept.position or entry.position,
             note=kept.note or entry.note,
+            hidden_reason=kept.hidden_reason or entry.hidden_reason,
             is_replacement=kept.is_replacement and entry.is_replacement,
         )
         entry.delete()

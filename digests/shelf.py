@@ -97,16 +97,20 @@ class Shelf:
         key = _key(editions)
         kind = (key, with_replacements, with_cross_lists)
         if kind not in self._arranged:
-            if key not in self._entries:
-                self._load(editions)
-            entries = self._entries[key].values()
-            listed = frozenset() if with_cross_lists else merely_listed(self._offered[key])
             self._arranged[kind] = arrange(
-                [_candidate(order, entry, listed) for order, entry in enumerate(entries)],
+                self.offered(editions, with_cross_lists=with_cross_lists),
                 with_replacements=with_replacements,
                 with_cross_lists=with_cross_lists,
             )
         return self._arranged[kind]
+
+    def offered(self, editions: Sequence[Edition], *, with_cross_lists: bool = True) -> list[Candidate]:
+        """The same papers, before they are put in order."""
+        key = _key(editions)
+        if key not in self._entries:
+            self._load(editions)
+        listed = frozenset() if with_cross_lists else merely_listed(self._offered[key])
+        return [_candidate(order, entry, listed) for order, entry in enumerate(self._entries[key].values())]
 
     def words(self, editions: Sequence[Edition]) -> WordIndex:
         """The words of the papers of these editions, for readers who look for some."""
@@ -212,6 +216,7 @@ def _context(edition: Edition, *, is_sample: bool, kind: DigestKind) -> dict[str
         "edition": edition,
         "day": days_in_words(first, edition.date),
         "short_day": short_days(first, edition.date),
+        "subject_line": "" if kind.is_weekly else " ".join(edition.subject.split()),
         "intro_html": to_html(edition.intro),
         "intro_text": to_text(edition.intro),
         "is_sample": is_sample,

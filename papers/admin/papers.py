@@ -7,6 +7,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
 from papers.admin.sources import URL_FIELDS
+from papers.correcting import CORRECTABLE, corrections_after
 from papers.desk import save_changed
 from papers.models import OneLiner, Paper
 from papers.signals import papers_changed
@@ -40,7 +41,10 @@ class PaperAdmin(admin.ModelAdmin[Paper]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Paper, form: Any, change: bool) -> None:
-        save_changed(obj, form)
+        corrected = [name for name in CORRECTABLE if name in form.changed_data]
+        for name in corrected:
+            obj.corrections = corrections_after(obj, name, before=form.initial[name], after=getattr(obj, name))
+        save_changed(obj, form, also=["corrections"] if corrected else [])
         if form.changed_data:
             Paper.objects.filter(pk=obj.pk).update(revision=F("revision") + 1)
             papers_changed.send(sender=Paper, paper_ids=[obj.pk])
