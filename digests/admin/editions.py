@@ -5,14 +5,12 @@ from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -21,27 +19,15 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from digests import curation, editions
 from digests.admin.desk_page import desk_edition, save_desk, show_desk
 from digests.admin.paper_pages import correct_page, reach_page
+from digests.admin.preview_page import PreviewForm, asked_for, look, may_see_readers, preview_page, send_page
 from digests.delivering import send_again
 from digests.markdown import to_html, to_inline_html
-from digests.models import Choice, Delivery, Edition, EditionState
-from digests.previews import Preview, preview
-from mailer.messages import OverBudgetError
+from digests.models import Choice, Delivery, Edition
+from digests.previews import in_scheme
 from mailer.outbox import with_links_outside
-from mailer.spam_score import is_available, spam_score
-from subscriptions.models import Subscriber
 from subscriptions.outgoing import OutgoingState, take_as_sent
 
 MOST_MARKDOWN = 5000
-
-
-class PreviewForm(forms.Form):
-    """Whose digest to look at."""
-
-    email = forms.CharField(label="As this subscriber", widget=forms.EmailInput)
-    edition = forms.ModelChoiceField(
-        Edition.objects.exclude(state=EditionState.CANCELLED), required=False, empty_label="this one", label="Edition"
-    )
-    spam = forms.BooleanField(required=False, label="Ask the spam filter")
 
 
 @admin.register(Edition)
@@ -194,35 +180,21 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
             path("<int:pk>/paper/<int:paper_id>/", view(self.correct), name="digests_edition_correct"),
             path("<int:pk>/reach/<int:paper_id>/", view(self.reach), name="digests_edition_reach"),
             path("<int:pk>/preview/", view(self.preview_page), name="digests_edition_preview"),
+            path("<int:pk>/preview/send/", view(self.preview_send), name="digests_edition_preview_send"),
             path("<int:pk>/preview/document/", view(self.preview_document), name="digests_edition_preview_document"),
             *super().get_urls(),
         ]
 
     def preview_page(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What a given subscriber would get: as HTML, text and source, with its size and the reason of each paper."""
+        """What a subscriber, or a persona, would get."""
+        return preview_page(request, self._edition_to_preview(request, pk), context=self._context(request))
+
+    def preview_send(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The same as a mail to oneself."""
         edition = self._edition_to_preview(request, pk)
-        form = PreviewForm(request.GET or None)
-        subscriber = shown = score = None
-        if form.is_valid():
-            edition = form.cleaned_data["edition"] or edition
-            subscriber = Subscriber.objects.filter(email__iexact=form.cleaned_data["email"].strip()).first()
-            if subscriber is None:
-                form.add_error("email", "Nobody subscribed with this address.")
-            else:
-                shown = self._try_preview(form, subscriber, edition)
-                score = spam_score(shown.octets) if shown and form.cleaned_data["spam"] else None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Preview of {edition}",
-            "edition": edition,
-            "form": form,
-            "subscriber": subscriber,
-            "shown": shown,
-            "score": score,
-            "has_spam_filter": is_available(),
-            "opts": self.opts,
-        }
-        return TemplateResponse(request, "admin/digests/edition/preview.html", context)
+        if not super().has_change_permission(request):
+            raise PermissionDenied
+        return send_page(request, edition)
 
     # The mail carries its styles in attributes; this one document allows them, and may run or load nothing.
     @method_decorator(xframe_options_sameorigin)
@@ -238,27 +210,20 @@ class EditionAdmin(admin.ModelAdmin[Edition]):
     )
     def preview_document(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The HTML part alone, as the inner document of the preview."""
-        return HttpResponse(with_links_outside(self._preview(request, pk).rendered.html))
+        edition = self._edition_to_preview(request, pk)
+        form = PreviewForm(asked_for(request.GET), may_see_readers=may_see_readers(request))
+        shown = look(form, edition).shown
+        if shown is None:
+            raise Http404
+        return HttpResponse(with_links_outside(in_scheme(shown.rendered.html, form.cleaned_data["scheme"])))
 
     def _edition_to_preview(self, request: HttpRequest, pk: int) -> Edition:
-        # A digest holds its reader's choices, and links that change them without a login.
-        if not self.has_view_permission(request) or not request.user.has_perm("subscriptions.view_subscriber"):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.GET.get("email") and not may_see_readers(request):
+            # A digest holds its reader's choices.
             raise PermissionDenied
         return get_object_or_404(Edition, pk=pk)
-
-    def _preview(self, request: HttpRequest, pk: int) -> Preview:
-        edition = self._edition_to_preview(request, pk)
-        subscriber = Subscriber.objects.filter(email__iexact=request.GET.get("email", "")).first()
-        if subscriber is None:
-            raise Http404
-        return preview(subscriber, edition, now=timezone.now())
-
-    def _try_preview(self, form: PreviewForm, subscriber: Subscriber, edition: Edition) -> Preview | None:
-        try:
-            return preview(subscriber, edition, now=timezone.now())
-        except OverBudgetError as error:
-            form.add_error(None, f"{error} It would not be sent: shorten the introduction, a note or a title.")
-            return None
 
     def _tell(self, request: HttpRequest, done: int, what: str) -> None:
         level = messages.SUCCESS if done else messages.WARNING

@@ -1,10 +1,13 @@
 """The editor's desk and the owner's tables, over HTTP as a signed-in curator uses them."""
 
 import datetime as dt
+import html
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -18,6 +21,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from digests.models import Delivery, DeskChange, Edition, EditionState
+from mailer.outbox import list_mails
 from mailer.spam_score import is_available
 from papers.models import DailySignal, Fetch, OneLiner, Paper, Source, SourceState, Topic
 from papers.tasks import rematch_topic
@@ -34,6 +38,7 @@ from subscriptions.models import (
 )
 from subscriptions.outgoing import OutgoingState
 from subscriptions.signup import unsubscribe
+from subscriptions.tokens import Purpose, link
 from tests.factories import (
     NOW,
     TODAY,
@@ -228,12 +233,66 @@ def test_a_preview_of_nobody_or_of_no_edition_is_not_found(curator: Client):
 
 
 @pytest.mark.parametrize("permissions", [(), ("view_edition",), ("view_subscriber",)])
-def test_a_preview_holds_a_readers_own_links_and_needs_both_permissions(permissions: tuple[str, ...]):
+def test_a_preview_as_a_reader_tells_of_their_choices_and_needs_both_permissions(permissions: tuple[str, ...]):
     edition, reader = make_edition([make_paper()]), make_subscriber()
     path = reverse("admin:digests_edition_preview", args=[edition.pk])
     helper = staff(*permissions)
     assert helper.get(path, {"email": reader.email}).status_code == 403
     assert helper.get(f"{path}document/", {"email": reader.email}).status_code == 403
+
+
+def test_who_may_not_see_readers_previews_as_a_persona_and_cannot_ask_for_a_reader():
+    edition = make_edition([make_paper(title="On whales", topics=["language"]), make_paper(title="On clocks")])
+    path = reverse("admin:digests_edition_preview", args=[edition.pk])
+    page = staff("view_edition").get(path, {"topics": ["language"], "count": "1"})
+    assert "On whales (In your topic Language)" in words(page)
+    assert "On clocks" not in words(page)
+    assert 'name="email"' not in page.content.decode()
+
+
+def test_a_preview_is_shown_in_the_dark_and_in_the_light_whatever_the_browser_is_set_to(curator: Client):
+    edition = make_edition([make_paper()])
+    document = reverse("admin:digests_edition_preview_document", args=[edition.pk])
+    assert "@media all {" in curator.get(document, {"scheme": "dark"}).content.decode()
+    assert "@media not all {" in curator.get(document, {"scheme": "light"}).content.decode()
+    assert "prefers-color-scheme" in curator.get(document).content.decode()
+
+
+def test_the_links_of_a_preview_act_for_nobody(curator: Client):
+    edition, reader = make_edition([make_paper()]), make_subscriber()
+    path = reverse("admin:digests_edition_preview", args=[edition.pk])
+    page = html.unescape(curator.get(path, {"email": reader.email}).content.decode())
+    assert link(Purpose.UNSUBSCRIBE, reader.public_id) not in page
+    assert link(Purpose.UNSUBSCRIBE, "preview") in page
+    Client().post(urlsplit(link(Purpose.UNSUBSCRIBE, "preview")).path)
+    reader.refresh_from_db()
+    assert reader.state == SubscriberState.ACTIVE
+
+
+def test_a_test_goes_to_oneself_alone_marked_and_in_no_books(curator: Client, own_mailbox: Path):
+    User.objects.update(email="ada@example.org")
+    edition = make_edition([make_paper(title="On whales")])
+    send = reverse("admin:digests_edition_preview_send", args=[edition.pk])
+    page = curator.post(send, {"query": "topics=language&count=3"}, follow=True)
+    assert "The mail service took it, for ada@example.org." in words(page)
+    (sent,) = list_mails(directory=own_mailbox)
+    assert sent.to == "ada@example.org"
+    assert sent.subject.startswith("[Test] ")
+    assert "On whales" in sent.text
+    assert not Delivery.objects.exists()
+    for _ in range(9):
+        curator.post(send, {"query": ""})
+    assert "There were ten tests in a row" in words(curator.post(send, {"query": ""}, follow=True))
+    assert len(list_mails(directory=own_mailbox)) == 10
+    assert curator.get(send).status_code == 403
+
+
+def test_a_test_is_not_sent_where_nobody_knows_whereto_or_may_only_look(curator: Client, own_mailbox: Path):
+    edition = make_edition([make_paper()])
+    send = reverse("admin:digests_edition_preview_send", args=[edition.pk])
+    assert "Your account has no mail address" in words(curator.post(send, follow=True))
+    assert staff("view_edition").post(send).status_code == 403
+    assert list_mails(directory=own_mailbox) == []
 
 
 def test_somebody_who_may_only_look_cannot_change_an_edition():
