@@ -25,13 +25,15 @@ from digests.markdown import to_html, to_inline_html
 from digests.models import Choice, Delivery, Edition
 from digests.previews import in_scheme
 from mailer.outbox import with_links_outside
+from papers.desk import Audited
 from subscriptions.outgoing import OutgoingState, take_as_sent
 
 MOST_MARKDOWN = 5000
 
 
 @admin.register(Edition)
-class EditionAdmin(admin.ModelAdmin[Edition]):
+class EditionAdmin(Audited, admin.ModelAdmin[Edition]):
+    logs_actions = False
     list_display = ["date", "state", "title", "paper_count", "pick_count", "cutoff_at", "published_at"]
     list_filter = ["state"]
     list_per_page = 30
