@@ -10,6 +10,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from papers.long_lists import LongList
+
 MOST_LETTERS = 200
 # Of an action on more rows than this one line is written, which says how many they were.
 MOST_ROWS = 100
@@ -71,6 +73,10 @@ class Audited:
             )
             return
         LogEntry.objects.log_actions(user_id, rows, CHANGE, words)
+
+
+class DeskTable(Audited, LongList):
+    """Mixin for our admin classes: a history that tells values, and lists that stay quick however long they grow."""
 
 
 def _from_to(form: Any, name: str) -> str:

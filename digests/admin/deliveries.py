@@ -1,19 +1,37 @@
 """Deliveries in the admin: what became of each, and the owner's word on those that failed or are unknown."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from digests.delivering import send_again
-from digests.models import Delivery
+from digests.models import Delivery, Edition
 from subscriptions.admin import ReadOnlyAdmin
 from subscriptions.outgoing import take_as_sent
+
+SHOWN_EDITIONS = 14
+
+
+class LateEditions(admin.SimpleListFilter):
+    """The latest editions to choose from, and not every one there ever was."""
+
+    title = "edition"
+    parameter_name = "edition"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(edition.pk), str(edition)) for edition in Edition.objects.order_by("-date")[:SHOWN_EDITIONS]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value() or ""
+        return queryset.filter(edition_id=int(value)) if value.isdecimal() and len(value) < 19 else queryset
 
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ["edition", "subscriber", "state", "reason", "due_at", "begun_at", "settled_at", "attempt"]
-    list_filter = ["state", "edition"]
+    list_filter = ["state", LateEditions]
     search_fields = ["public_id", "provider_message_id", "subscriber__email"]
     list_select_related = ["edition", "subscriber"]
     list_per_page = 50

@@ -25,14 +25,14 @@ from digests.markdown import to_html, to_inline_html
 from digests.models import Choice, Delivery, Edition
 from digests.previews import in_scheme
 from mailer.outbox import with_links_outside
-from papers.desk import Audited
+from papers.desk import DeskTable
 from subscriptions.outgoing import OutgoingState, take_as_sent
 
 MOST_MARKDOWN = 5000
 
 
 @admin.register(Edition)
-class EditionAdmin(Audited, admin.ModelAdmin[Edition]):
+class EditionAdmin(DeskTable, admin.ModelAdmin[Edition]):
     logs_actions = False
     list_display = ["date", "state", "title", "paper_count", "pick_count", "cutoff_at", "published_at"]
     list_filter = ["state"]

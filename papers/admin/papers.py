@@ -8,13 +8,13 @@ from django.http import HttpRequest
 
 from papers.admin.sources import URL_FIELDS
 from papers.correcting import CORRECTABLE, corrections_after
-from papers.desk import Audited, save_changed
+from papers.desk import DeskTable, save_changed
 from papers.models import OneLiner, Paper
 from papers.signals import papers_changed
 
 
 @admin.register(Paper)
-class PaperAdmin(Audited, admin.ModelAdmin[Paper]):
+class PaperAdmin(DeskTable, admin.ModelAdmin[Paper]):
     formfield_overrides = URL_FIELDS
     list_display = ["title", "key", "announced_date", "upvotes", "is_withdrawn"]
     list_filter = ["announced_date", "topics"]
@@ -23,7 +23,6 @@ class PaperAdmin(Audited, admin.ModelAdmin[Paper]):
     autocomplete_fields = ["topics"]
     readonly_fields = ["key", "first_seen_at", "revision"]
     list_per_page = 50
-    show_full_result_count = False
 
     @admin.display(boolean=True, description="withdrawn")
     def is_withdrawn(self, paper: Paper) -> bool:
@@ -51,7 +50,7 @@ class PaperAdmin(Audited, admin.ModelAdmin[Paper]):
 
 
 @admin.register(OneLiner)
-class OneLinerAdmin(Audited, admin.ModelAdmin[OneLiner]):
+class OneLinerAdmin(DeskTable, admin.ModelAdmin[OneLiner]):
     """What a machine wrote about papers. A curator can take a line out, and put no words in its mouth."""
 
     list_display = ["text", "paper", "model", "attempts", "written_at", "is_removed"]

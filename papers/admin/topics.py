@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest
 
-from papers.desk import Audited
+from papers.desk import DeskTable
 from papers.models import Topic
 from papers.tasks import rematch_topic
 
@@ -54,7 +54,7 @@ class TopicForm(forms.ModelForm[Topic]):
 
 
 @admin.register(Topic)
-class TopicAdmin(Audited, admin.ModelAdmin[Topic]):
+class TopicAdmin(DeskTable, admin.ModelAdmin[Topic]):
     form = TopicForm
     list_display = ["name", "slug", "description", "position", "is_active"]
     list_editable = ["position", "is_active"]

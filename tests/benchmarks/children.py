@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.admin_lists import make_long_tables, open_admin
 from tests.benchmarks.choosing import choose_for_all, make_wishes
 from tests.benchmarks.imports import export_list, import_list
 from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
@@ -31,7 +32,9 @@ __all__ = [
     "feedparser_alone",
     "forget_papers",
     "import_list",
+    "make_long_tables",
     "make_wishes",
+    "open_admin",
     "rank_for_everybody",
     "store_feed",
     "store_records",
