@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from papers.models import Paper
 from subscriptions.models import Subscriber
@@ -186,6 +187,49 @@ class Delivery(Outgoing):
 
     def __str__(self) -> str:
         return f"{self.edition_id} to {self.subscriber_id}"
+
+
+class LetterState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    SENDING = "sending", "Goes out"
+    PAUSED = "paused", "Paused: nothing is handed over"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Letter(models.Model):
+    """The owner's own words to all readers, once."""
+
+    subject = models.CharField(max_length=120)
+    body = models.TextField(help_text="**bold**, *italic*, [links](https://…) and lists work.")
+    state = models.CharField(max_length=10, choices=LetterState, default=LetterState.DRAFT, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField("started", null=True, blank=True, editable=False)
+    is_planned = models.BooleanField(default=False, editable=False, help_text="Every reader has a row.")
+    planned_to = models.BigIntegerField(default=0, editable=False, help_text="The last reader who has one.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class LetterDelivery(Outgoing):
+    """One letter to one subscriber: the row that says what became of it."""
+
+    letter = models.ForeignKey(Letter, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    subscriber = models.ForeignKey(Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="letters")
+
+    class Meta:
+        verbose_name_plural = "letter deliveries"
+        indexes = [*indexes_of("letter")]
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="letter_public_id"),
+            models.UniqueConstraint(fields=["letter", "subscriber"], name="letter_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.letter_id} to {self.subscriber_id}"
 
 
 def counts_as_seen() -> Q:

@@ -20,7 +20,7 @@ class BoundedPaginator(Paginator[Any]):
     """Pages over the first rows of a query; where there are more, `has_more` says so."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """How many rows there are, and MOST_COUNTED where there are more."""
         return min(self._counted, MOST_COUNTED)
 

@@ -24,7 +24,7 @@ CURATE = {
 # Of the owner's tables, what the admin shows; records are looked at and not changed, whoever one is.
 OWN = {
     "papers": ["source", "paper", "topic", "fetch", "sourcechange", "backfill", "oneliner"],
-    "digests": ["edition", "editionpaper", "deskchange", "delivery", "skippedday"],
+    "digests": ["edition", "editionpaper", "deskchange", "delivery", "skippedday", "letter", "letterdelivery"],
     "subscriptions": [
         "subscriber",
         "subscription",

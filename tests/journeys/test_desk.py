@@ -1,0 +1,277 @@
+"""A curator's morning in a real browser, from sign-in to the mail in a reader's inbox: with a mouse, with a keyboard
+alone, without scripts, and two curators at once."""
+
+import re
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.journeys.people import REPOSITORY, Site, tab_to, visitor
+
+pytestmark = pytest.mark.browser
+
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# Thirty papers of tomorrow, as a source brings them.
+SEED = """
+import datetime as dt, sys
+from django.utils import timezone
+from digests import editions
+from papers.models import Announcement, Paper, Source, Topic
+now, source = timezone.now(), Source.objects.first()
+date = editions.open_date(now) + dt.timedelta(days=int(sys.argv[1]))
+for number in range(30):
+    paper = Paper.objects.create(
+        key=f"arxiv:desk{sys.argv[1]}.{number:05}", title=f"Whale song {number}: a study of voices {sys.argv[1]}",
+        abstract="They sing. We listen.", authors=["Ada Lovelace", "Grace Hopper"], upvotes=60 - number,
+        announced_date=now.date(), first_seen_at=now - dt.timedelta(minutes=1), link="https://arxiv.org/abs/2611.1",
+    )
+    paper.topics.set(Topic.objects.filter(slug="language"))
+    Announcement.objects.create(
+        paper=paper, source=source, date=now.date(), kind="new", seen_at=now - dt.timedelta(minutes=1)
+    )
+print(date, editions.grow_draft(date=date, cutoff_at=now + dt.timedelta(hours=5)))
+from digests.models import Edition
+from django.contrib.auth.models import User
+User.objects.update(email="editor@example.org")
+print("edition", Edition.objects.get(date=date).pk)
+"""
+
+
+def run(site: Site, script: str, *args: str) -> str:
+    """A few lines of Python in the site's own database."""
+    env = {"PATH": sys.exec_prefix, "VAR_DIR": str(site.var_dir), "OFFLINE": "1", "LOG_LEVEL": "ERROR"}
+    code = f"import django, os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'; django.setup()\n{script}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def new_edition(site: Site, *, days: int) -> str:
+    """A draft with thirty candidates, so many days from the open one; its address."""
+    found = re.search(r"edition (\d+)", run(site, SEED, str(days)))
+    assert found
+    return f"/admin/digests/edition/{found[1]}/change/"
+
+
+def sign_in(page: Page, site: Site, to: str = "/admin/") -> None:
+    page.goto(f"/admin/login/?next={to}")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", site.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{to}")
+
+
+def picks(page: Page) -> list[str]:
+    return [text.strip() for text in page.locator(".today-pick .today-title a").all_inner_texts()]
+
+
+def candidate(page: Page, number: int, days: int) -> Any:
+    title = f"Whale song {number}: a study of voices {days}"
+    return page.locator("#candidate-list li").filter(has=page.get_by_role("link", name=title, exact=True))
+
+
+def pick(page: Page, number: int, days: int) -> None:
+    candidate(page, number, days).get_by_role("button", name=re.compile("^Pick")).click()
+    expect(page.locator(".today-pick .today-title", has_text=f"Whale song {number}:")).to_be_visible()
+
+
+def subscribe(browser: Browser, site: Site, address: str) -> None:
+    run(
+        site,
+        "import sys\nfrom django.utils import timezone\nfrom subscriptions.models import Subscriber\n"
+        "from subscriptions.addresses import hash_address\nnow = timezone.now()\n"
+        "Subscriber.objects.get_or_create(email=sys.argv[1], defaults=dict(address_hash=hash_address(sys.argv[1]),"
+        " state='active', confirmed_at=now, next_due_at=now))",
+        address,
+    )
+
+
+def test_a_curators_morning_from_signing_in_to_the_mail_in_the_inbox(browser: Browser, site: Site):
+    url = new_edition(site, days=0)
+    with visitor(browser, site, viewport={"width": 1280, "height": 2600}) as page:
+        sign_in(page, site)
+        page.locator("#content").get_by_role("link", name="Today’s edition").click()
+        page.wait_for_url(f"**{url}")
+        expect(page.locator("#countdown")).to_have_text(re.compile(r"in \d+:\d\d:\d\d"))
+
+        page.fill("#q", "song 7:")
+        expect(page.locator("#shown")).to_contain_text("match")
+        pick(page, 7, 0)
+        page.fill("#q", "")
+        expect(page.locator("#candidate-list li")).to_have_count(29)
+        pick(page, 0, 0)
+        pick(page, 3, 0)
+        assert [title.split(":")[0] for title in picks(page)] == ["Whale song 7", "Whale song 0", "Whale song 3"]
+
+        note = page.locator(".today-pick textarea").first
+        note.fill("Read this **first**.")
+        expect(page.locator(".today-pick .today-live").first.locator("strong")).to_have_text("first")
+        # The third is dragged above the first.
+        grip, above = (
+            page.locator(".today-grip").nth(2).bounding_box(),
+            page.locator(".today-pick").nth(0).bounding_box(),
+        )
+        assert grip
+        assert above
+        page.mouse.move(grip["x"] + 5, grip["y"] + 5)
+        page.mouse.down()
+        page.mouse.move(above["x"] + 100, above["y"] + 60, steps=8)
+        page.mouse.move(above["x"] + 100, above["y"] + 6, steps=4)
+        page.mouse.up()
+        expect(page.locator(".messagelist")).to_contain_text("changed the order")
+        assert [title.split(":")[0] for title in picks(page)] == ["Whale song 3", "Whale song 7", "Whale song 0"]
+        # The note that was being written came along.
+        expect(page.locator(".today-pick textarea").nth(1)).to_have_value("Read this **first**.")
+
+        candidate(page, 1, 0).get_by_role("button", name=re.compile("^Hide")).click()
+        expect(page.locator(".today-hidden input")).to_be_focused()
+        page.keyboard.type("Shown last week.")
+        page.keyboard.press("Enter")
+        expect(page.locator(".messagelist")).to_contain_text("why it is hidden")
+
+        candidate(page, 2, 0).get_by_role("button", name=re.compile("^Who gets it")).click()
+        expect(candidate(page, 2, 0).locator(".today-reach")).to_contain_text(re.compile("reader|Nobody"))
+        page.locator(".today-suggestions button").first.click()
+        expect(page.locator("#subject")).to_have_value(re.compile("Whale song 3"))
+
+        page.get_by_role("button", name="Preview").click()
+        page.wait_for_url("**/preview/")
+        digest = page.frame_locator("iframe.desk-phone")
+        expect(digest.locator("body")).to_contain_text("Read this first.")
+        page.get_by_role("button", name=re.compile("Send it to me")).click()
+        expect(page.locator(".messagelist")).to_contain_text("The mail service took it, for editor@example.org.")
+
+        subscribe(browser, site, "eve@example.org")
+        page.goto(url)
+        page.locator("#publish-now").click()
+        page.locator("#publish").click()
+        expect(page.locator(".messagelist")).to_contain_text("1 published.")
+        expect(page.locator(".today-badge")).to_contain_text("Published")
+        until = time.monotonic() + 120
+        page.goto("/outbox/")
+        while not page.get_by_role("link", name=re.compile("Whale song 3")).filter(has_text="eve@example.org").count():
+            assert time.monotonic() < until, page.inner_text("main")
+            time.sleep(1)
+            page.reload()
+
+
+def test_the_same_with_a_keyboard_alone(browser: Browser, site: Site):
+    url = new_edition(site, days=1)
+    with visitor(browser, site, viewport={"width": 1280, "height": 900}) as page:
+        page.goto(f"/admin/login/?next={url}")
+        expect(page.locator("#id_username")).to_be_focused()
+        page.keyboard.type("admin")
+        page.keyboard.press("Tab")
+        page.keyboard.type(site.password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**{url}")
+        for number in (0, 1):
+            tab_to(page, "#candidate-list li:first-child button[value^=pick]")
+            page.keyboard.press("Enter")
+            expect(page.locator(".today-pick")).to_have_count(number + 1)
+        # The focus stands at the next paper, so picking goes on from there.
+        expect(page.locator("#candidate-list li:first-child button[value^=pick]")).to_be_focused()
+        tab_to(page, "#picks li:nth-child(2) textarea", key="Shift+Tab")
+        page.keyboard.type("By hand.")
+        page.keyboard.press("Alt+ArrowUp")
+        expect(page.locator("#picks li:first-child textarea")).to_have_value("By hand.")
+        assert [title.split(":")[0] for title in picks(page)] == ["Whale song 1", "Whale song 0"]
+        tab_to(page, "#hold", key="Shift+Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator(".today-badge")).to_contain_text("Held")
+        tab_to(page, "#undo")
+        page.keyboard.press("Enter")
+        expect(page.locator(".today-badge")).to_contain_text("Draft")
+        expect(page.locator(".messagelist")).to_contain_text("Taken back: held (by admin).")
+        tab_to(page, "#publish-now")
+        page.keyboard.press("Enter")
+        tab_to(page, "#publish")
+        page.keyboard.press("Enter")
+        expect(page.locator(".messagelist")).to_contain_text("1 published.")
+
+
+def test_the_same_without_scripts(browser: Browser, site: Site):
+    url = new_edition(site, days=2)
+    with visitor(browser, site, java_script_enabled=False) as page:
+        sign_in(page, site, url)
+        page.fill("#q", "song 4:")
+        page.fill("#intro", "Good morning.")
+        page.keyboard.press("Tab")
+        page.locator("#filter").click()
+        expect(page.locator("#candidate-list li")).to_have_count(1)
+        expect(page.locator("#intro")).to_have_value("Good morning.")
+        candidate(page, 4, 2).get_by_role("button", name=re.compile("^Pick")).click()
+        page.fill("#q", "")
+        page.locator("#filter").click()
+        candidate(page, 0, 2).get_by_role("button", name=re.compile("^Pick")).click()
+        page.get_by_role("button", name=re.compile("Move up: Whale song 0")).click()
+        assert [title.split(":")[0] for title in picks(page)] == ["Whale song 0", "Whale song 4"]
+        candidate(page, 5, 2).get_by_role("button", name=re.compile("^Who gets it")).click()
+        expect(page.locator("#reach")).to_contain_text(re.compile("reader|Nobody"))
+        page.goto(url)
+        candidate(page, 5, 2).get_by_role("button", name=re.compile("^Correct")).click()
+        page.fill("#id_title", "Whale song, corrected")
+        page.get_by_role("button", name="Save the correction").click()
+        expect(page.locator("#candidate-list")).to_contain_text("Whale song, corrected")
+
+
+def test_two_curators_at_once_see_what_the_other_did_and_lose_nothing(browser: Browser, site: Site):
+    url = new_edition(site, days=3)
+    with visitor(browser, site) as ada, visitor(browser, site) as grace:
+        for page in (ada, grace):
+            sign_in(page, site, url)
+        pick(ada, 2, 3)
+        pick(grace, 5, 3)
+        # Different papers: both are picked, and Grace sees it.
+        assert len(picks(grace)) == 2
+        ada.reload()
+        ada.fill("#intro", "Ada's words.")
+        ada.get_by_role("button", name="Save", exact=True).last.click()
+        expect(ada.locator(".messagelist")).to_contain_text("Saved: changed the introduction")
+        grace.fill("#intro", "Grace's words.")
+        grace.get_by_role("button", name="Save", exact=True).last.click()
+        expect(grace.locator(".today-clash")).to_contain_text("Ada's words.")
+        expect(grace.locator(".today-clash textarea")).to_have_value("Grace's words.")
+        grace.get_by_label("Keep mine").check()
+        grace.get_by_role("button", name="Save what I chose").click()
+        expect(grace.locator("#intro")).to_have_value("Grace's words.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 375, 1280])
+def test_the_desk_is_accessible_and_fits_the_screen(browser: Browser, site: Site, width: int, scheme: str):
+    url = new_edition(site, days=4) if (width, scheme) == (320, "light") else None
+    with visitor(browser, site, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
+        sign_in(page, site)
+        if url:
+            page.goto(url)
+            pick(page, 0, 4)
+            page.locator("#candidate-list button[value^=hide]").first.click()
+            expect(page.locator(".today-hidden li")).to_have_count(1)
+        page.goto("/admin/digests/edition/")
+        desk = page.locator("#result_list th.field-date a").first.get_attribute("href")
+        assert desk
+        page.goto(desk)
+        paper = page.locator("button[data-reach]").first.get_attribute("data-reach")
+        assert paper
+        base = desk.removesuffix("change/")
+        paths = [
+            desk,
+            f"{base}preview/?topics=language",
+            paper,
+            paper.replace("/reach/", "/paper/"),
+            "/admin/two-factor/",
+        ]
+        for path in [*paths, "/admin/digests/edition/", "/admin/digests/deskchange/", "/admin/"]:
+            page.goto(path)
+            found = Axe().run(page, context="#content", options={"runOnly": STANDARDS}).response["violations"]
+            assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found] == [], path
+            if path in paths:
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, path
