@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from digests.models import Delivery, DeskChange, Edition, EditionState
+from digests.models import Delivery, DeskChange, Edition, EditionState, Letter, LetterDelivery
 from mailer.outbox import list_mails
 from mailer.spam_score import is_available
 from papers.models import DailySignal, Fetch, OneLiner, Paper, Source, SourceState, Topic
