@@ -93,7 +93,7 @@ def change(
         if not todo:
             return Changed(seen, others=others)
         if _write(edition_id, todo, current, seen, DeskChange(by=by, at=now, what=what, undoes_id=undoes)):
-            return Changed(seen + 1, tuple(todo), others)
+            return Changed(seen + 1, tuple(key for key in todo if key in wanted), others)
     raise ClashError([], todo)
 
 
@@ -285,6 +285,6 @@ def describe(todo: Values) -> str:
         paper_id = paper_of(key)
         if key.startswith("choice:") and paper_id is not None:
             words.append(f"{verbs[Choice(value)]} «{titles.get(paper_id, paper_id)}»")
-        elif key != ORDER or len(todo) == 1:
+        elif key != ORDER or not any(other.startswith("choice:") for other in todo):
             words.append(f"changed {in_words(key, titles)}")
     return ", ".join(words)[:200]

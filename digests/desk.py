@@ -222,7 +222,7 @@ def _asked_for(edition: Edition, sieve: Sieve) -> QuerySet[EditionPaper]:
 def _place(light: _Light, order: str, standings: Mapping[int, Standing]) -> tuple[int, ...]:
     standing, day = standings[light.paper_id], light.announced.toordinal()
     first = {"votes": light.votes, "readers": standing.readers, "newest": day}.get(order, standing.score)
-    return (-first, -standing.score, -day, -light.paper_id)
+    return (-first, -standing.score, -light.votes, -standing.readers, -day, -light.paper_id)
 
 
 def _rows(lights: Sequence[_Light], facts: _Facts) -> dict[int, Row]:

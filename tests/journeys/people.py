@@ -79,8 +79,8 @@ def running_browser() -> Iterator[Browser]:
 
 
 def is_error(message: ConsoleMessage) -> bool:
-    # The form's own answer to a mistake is a 422, which Chromium reports as if something were missing.
-    return message.type == "error" and "status of 422" not in message.text
+    # A form's own answer to a mistake is a 422, and to a clash a 409, which Chromium reports as if something were missing.
+    return message.type == "error" and not any(f"status of {code}" in message.text for code in (409, 422))
 
 
 @contextmanager
