@@ -18,6 +18,7 @@ from digests.models import Delivery, LetterDelivery
 from digests.planning import plan_due
 from digests.pruning import prune_deliveries, prune_skipped_days
 from digests.summaries import write_summaries as write
+from digests.watching import tell_about_sending
 from subscriptions.outgoing import due_ids, sweep
 from subscriptions.pruning import prune_records
 
@@ -67,6 +68,7 @@ def tick() -> None:
         lambda: publish_due_editions(now=now),
         lambda: tell_about_sources(now=now),
         lambda: trip_breakers(now=now),
+        lambda: tell_about_sending(now=now),
         lambda: plan_due(now=now),
         lambda: sweep(Delivery),
         ring,

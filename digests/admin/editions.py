@@ -17,6 +17,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from digests import curation, editions
+from digests.admin.board_page import board_page
 from digests.admin.desk_page import desk_edition, save_desk, show_desk
 from digests.admin.paper_pages import correct_page, reach_page
 from digests.admin.preview_page import PreviewForm, asked_for, look, may_see_readers, preview_page, send_page
@@ -122,6 +123,15 @@ class EditionAdmin(DeskTable, admin.ModelAdmin[Edition]):
             raise PermissionDenied
         return reach_page(request, edition, paper_id, context=self._context(request))
 
+    def board(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """How its mail is going out."""
+        edition = get_object_or_404(Edition, pk=pk)
+        if not self.has_view_permission(request, edition):
+            raise PermissionDenied
+        may_settle = request.user.has_perm("digests.change_delivery")
+        may_move = super().has_change_permission(request)
+        return board_page(request, edition, context=self._context(request), may_move=may_move, may_settle=may_settle)
+
     @admin.action(permissions=["change"], description="Publish now")
     def publish_now(self, request: HttpRequest, queryset: QuerySet[Edition]) -> None:
         self._move(request, queryset, lambda edition: editions.publish(edition, now=timezone.now()), "published")
@@ -182,6 +192,7 @@ class EditionAdmin(DeskTable, admin.ModelAdmin[Edition]):
             path("<int:pk>/paper/<int:paper_id>/", view(self.correct), name="digests_edition_correct"),
             path("<int:pk>/reach/<int:paper_id>/", view(self.reach), name="digests_edition_reach"),
             path("<int:pk>/preview/", view(self.preview_page), name="digests_edition_preview"),
+            path("<int:pk>/board/", view(self.board), name="digests_edition_board"),
             path("<int:pk>/preview/send/", view(self.preview_send), name="digests_edition_preview_send"),
             path("<int:pk>/preview/document/", view(self.preview_document), name="digests_edition_preview_document"),
             *super().get_urls(),

@@ -79,7 +79,7 @@ def running_browser() -> Iterator[Browser]:
 
 
 def is_error(message: ConsoleMessage) -> bool:
-    # A form's own answer to a mistake is a 422, and to a clash a 409, which Chromium reports as if something were missing.
+    # A form answers a mistake with 422 and a clash with 409, which Chromium reports as if something were missing.
     return message.type == "error" and not any(f"status of {code}" in message.text for code in (409, 422))
 
 
