@@ -35,7 +35,11 @@ def board_page(
         "edition": edition,
         "original": edition,
         "board": board,
-        "sum": [(state.label, count) for state, count in board.books.counts.items() if count],
+        "sum": [
+            (state.label.partition(":")[0].partition(",")[0], count)
+            for state, count in board.books.counts.items()
+            if count
+        ],
         "columns": list(COLUMNS),
         "now": now,
         "may_move": may_move,

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -24,6 +25,7 @@ from digests.admin.preview_page import PreviewForm, asked_for, look, may_see_rea
 from digests.delivering import send_again
 from digests.markdown import to_html, to_inline_html
 from digests.models import Choice, Delivery, Edition
+from digests.numbers import read_charts
 from digests.previews import in_scheme
 from mailer.outbox import with_links_outside
 from papers.desk import DeskTable
@@ -101,6 +103,25 @@ class EditionAdmin(DeskTable, admin.ModelAdmin[Edition]):
             self.message_user(request, "There is no edition yet: no papers have come in.", messages.INFO)
             return redirect("admin:digests_edition_changelist")
         return redirect("admin:digests_edition_change", edition.pk)
+
+    def numbers(self, request: HttpRequest) -> HttpResponse:
+        """Readers, mail, topics, papers and votes as charts."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        charts = [
+            {
+                "title": chart.title,
+                "note": chart.note,
+                "is_empty": chart.is_empty,
+                "names": [series.name for series in chart.series],
+                "rows": chart.rows,
+                "legend": chart.legend(),
+                "picture": chart.columns() if way == "columns" else chart.bars(),
+            }
+            for way, chart in read_charts(now=timezone.now())
+        ]
+        page = {**self._context(request), "title": "Numbers", "is_nav_sidebar_enabled": False, "charts": charts}
+        return TemplateResponse(request, "admin/digests/edition/numbers.html", page)
 
     def markdown(self, request: HttpRequest) -> HttpResponse:
         """The HTML of what is being typed, sanitised as in mails. Writes nothing."""
@@ -188,6 +209,7 @@ class EditionAdmin(DeskTable, admin.ModelAdmin[Edition]):
         view = self.admin_site.admin_view
         return [
             path("today/", view(self.today), name="digests_edition_today"),
+            path("numbers/", view(self.numbers), name="digests_edition_numbers"),
             path("markdown/", view(self.markdown), name="digests_edition_markdown"),
             path("<int:pk>/paper/<int:paper_id>/", view(self.correct), name="digests_edition_correct"),
             path("<int:pk>/reach/<int:paper_id>/", view(self.reach), name="digests_edition_reach"),

@@ -1,11 +1,14 @@
 """The owner's one-off letter to all readers: once each, through the same books, whatever happens meanwhile."""
 
+import io
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -162,3 +165,34 @@ def test_the_owner_writes_starts_and_cancels_a_letter_in_the_admin():
     row.refresh_from_db()
     assert (row.subject, row.state) == ("A better word", LetterState.PAUSED)
     assert client.post(reverse("admin:digests_letter_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_a_letter_is_written_and_started_from_the_shell(monkeypatch: pytest.MonkeyPatch, capsys: Any):
+    make_subscriber()
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hello **all**.\n"))
+    call_command("letter", "write", "--subject", "A word", "--dry-run")
+    assert not Letter.objects.exists()
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hello **all**.\n"))
+    call_command("letter", "write", "--subject", "A word")
+    row = Letter.objects.get()
+    assert row.body == "Hello **all**."
+    call_command("letter", "start", str(row.pk), "--dry-run")
+    row.refresh_from_db()
+    assert row.state == LetterState.DRAFT
+    call_command("letter", "start", str(row.pk))
+    plan_letters()
+    capsys.readouterr()
+    call_command("letter", "show", str(row.pk), "--json")
+    assert json.loads(capsys.readouterr().out) == {
+        "letter": row.pk,
+        "state": "sending",
+        "audience": 1,
+        "queued": 1,
+    }
+    for args, code in ((["start", str(row.pk)], 1), (["show", "0"], 2)):
+        with pytest.raises(CommandError) as caught:
+            call_command("letter", *args)
+        assert caught.value.returncode == code
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(CommandError):
+        call_command("letter", "write", "--subject", "Empty")

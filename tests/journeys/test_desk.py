@@ -270,6 +270,7 @@ def test_the_desk_is_accessible_and_fits_the_screen(browser: Browser, site: Site
         assert reach
     base = url.removesuffix("change/")
     ours = [url, f"{base}preview/?topics=language", reach, reach.replace("/reach/", "/paper/"), "/admin/two-factor/"]
+    ours += [f"{base}board/", "/admin/digests/edition/numbers/"]
     for width in (320, 375, 1280):
         for scheme in ("light", "dark"):
             size = {"width": width, "height": 900}
