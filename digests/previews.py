@@ -87,7 +87,7 @@ def preview(subscriber: Subscriber, edition: Edition, *, now: dt.datetime, with_
 
 
 def preview_persona(persona: Persona, edition: Edition, *, now: dt.datetime) -> Preview:
-    """The same for a reader who does not exist, and had nothing so far. Topics that nobody knows count for nothing."""
+    """The same for a reader who does not exist, and had the edition before, but none of these papers. Topics that nobody knows count for nothing."""
     topics = Topic.objects.active().filter(slug__in=list(persona.topics)).order_by("position", "name")
     names = list(topics.values_list("slug", "name"))
     recipient = Recipient(
@@ -103,6 +103,8 @@ def preview_persona(persona: Persona, edition: Edition, *, now: dt.datetime) -> 
         topic_slugs=tuple(slug for slug, _ in names),
         topic_names=tuple(name for _, name in names),
         language=persona.language,
+        # A reader of old: the words of welcome stand in nobody's second mail.
+        last_date=edition.date - dt.timedelta(days=7 if persona.is_weekly else 1),
     )
     return _preview(recipient, edition, shelf=Shelf(now=now))
 

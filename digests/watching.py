@@ -29,11 +29,11 @@ MANY_PUT_BACK, OFTEN = 20, 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One thing to tell, under the key by which it is told once."""
+    """One thing to tell, under the key by which it is told once; `facts` are what the mail's words are made of."""
 
     key: str
-    headline: str
-    words: str
+    about: str
+    facts: dict[str, str]
     path: str
 
 
@@ -60,12 +60,10 @@ def _unpublished(now: dt.datetime) -> Iterator[Alert]:
         state__in=[EditionState.HELD, EditionState.DRAFT], cutoff_at__lte=now - PATIENCE, date__gte=age_limit(now)
     )
     for edition in waiting:
-        why = "It is held" if edition.state == EditionState.HELD else "It did not publish itself"
         yield Alert(
             key=f"not-published-{edition.pk}",
-            headline=f"The edition of {edition} is not published",
-            words=f"{why}, and its cut-off was at {edition.cutoff_at:%H:%M} UTC. Readers wait up to twelve hours for "
-            "it; after that their day goes without a mail.",
+            about="unpublished",
+            facts={"date": str(edition), "time": f"{edition.cutoff_at:%H:%M}"},
             path=reverse("admin:digests_edition_change", args=[edition.pk]),
         )
 
@@ -77,9 +75,8 @@ def _unknown(now: dt.datetime) -> Iterator[Alert]:
     for pk, date, count in rows.values_list("edition", "edition__date").annotate(count=Count("id")).order_by():
         yield Alert(
             key=f"unknown-{pk}",
-            headline=f"{count} mails of {date} are unknown" if count > 1 else f"A mail of {date} is unknown",
-            words="No answer came when they were handed over: they may have left, or not. Nothing is sent again by "
-            "itself. Look at the send board: take them as sent, or send them again.",
+            about="unknown",
+            facts={"date": str(date), "number": str(count)},
             path=reverse("admin:digests_edition_board", args=[pk]),
         )
 
@@ -93,9 +90,8 @@ def _rejected(now: dt.datetime) -> Iterator[Alert]:
         reasons = put_back.filter(edition=pk).values_list("reason").annotate(count=Count("id")).order_by("-count")
         yield Alert(
             key=f"rejecting-{pk}",
-            headline="The mail service turns our mail away",
-            words=f"{count} mails of {date} were put back {OFTEN} times and more. What is said most often: "
-            f"{reasons[0][0]}",
+            about="rejecting",
+            facts={"date": str(date), "number": str(count), "reason": reasons[0][0]},
             path=reverse("admin:digests_edition_board", args=[pk]),
         )
 
@@ -105,8 +101,8 @@ def _filling(now: dt.datetime) -> Iterator[Alert]:
     if free < LEAST_FREE:
         yield Alert(
             key=f"disk-{now:%Y-%m-%d}",
-            headline="The disk is filling up",
-            words=f"{free:.0%} of it is free, {octets / 1e9:.1f} GB. A full disk stops everything at once.",
+            about="disk",
+            facts={"percent": f"{free:.0%}", "gigabytes": f"{octets / 1e9:.1f}"},
             path=reverse("admin:index"),
         )
     try:
@@ -118,12 +114,12 @@ def _filling(now: dt.datetime) -> Iterator[Alert]:
         if length > MOST_BELLS:
             yield Alert(
                 key=f"queue-{name}-{now:%Y-%m-%d}",
-                headline="The queue is filling up",
-                words=f"{length} tasks wait in the queue «{name}». Is a worker running, and does it keep up?",
+                about="queue",
+                facts={"number": str(length), "queue": name},
                 path=reverse("admin:index"),
             )
 
 
 def _tell(alert: Alert) -> bool:
-    details = {"headline": alert.headline, "words": alert.words, "admin_path": alert.path}
+    details = {**alert.facts, "about": alert.about, "admin_path": alert.path}
     return tell_owner(key=alert.key, kind=NoticeKind.ATTENTION, details=details)

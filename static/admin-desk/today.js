@@ -52,6 +52,10 @@
     const open = [...document.querySelectorAll("#desk li[id] details[open]")].map((part) => part.closest("li").id);
     const [x, y] = [window.scrollX, window.scrollY];
     document.getElementById("desk").replaceWith(desk);
+    // A clash has a page of its own.
+    document.title = fresh.title;
+    const heading = document.querySelector("#content > h1");
+    if (heading) heading.textContent = fresh.querySelector("#content > h1")?.textContent || heading.textContent;
     for (const id of open) document.getElementById(id)?.querySelector("details")?.setAttribute("open", "");
     window.scrollTo(x, y);
     const told = [...fresh.querySelectorAll(".messagelist li")].map((item) => item.textContent.trim());

@@ -9,6 +9,7 @@ import pytest
 from digests import watching
 from digests.models import EditionState
 from digests.watching import tell_about_sending
+from mailer.messages import render
 from mailer.outbox import list_mails
 from subscriptions.models import Notice, NoticeKind
 from subscriptions.notices import send_notices
@@ -34,7 +35,7 @@ def plain_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def told() -> list[str]:
     tell_about_sending(now=NOW)
     assert tell_about_sending(now=NOW) == 0
-    return [notice.details["headline"] for notice in Notice.objects.filter(kind=NoticeKind.ATTENTION)]
+    return [notice.details["about"] for notice in Notice.objects.filter(kind=NoticeKind.ATTENTION)]
 
 
 def test_where_all_is_well_nobody_is_told_anything():
@@ -45,7 +46,7 @@ def test_where_all_is_well_nobody_is_told_anything():
 @pytest.mark.parametrize(
     ("state", "late", "expected"),
     [
-        (EditionState.HELD, AN_HOUR, ["The edition of 2026-11-23 is not published"]),
+        (EditionState.HELD, AN_HOUR, ["unpublished"]),
         (EditionState.HELD, dt.timedelta(minutes=5), []),
         (EditionState.PUBLISHED, AN_HOUR, []),
         (EditionState.CANCELLED, AN_HOUR, []),
@@ -60,10 +61,10 @@ def test_unknown_mails_are_told_once_they_have_waited(own_mailbox: Path):
     edition = make_edition([make_paper()])
     for settled_at in (NOW - AN_HOUR, NOW - AN_HOUR, NOW):
         make_delivery(edition=edition, subscriber=make_subscriber(), state=OutgoingState.UNKNOWN, settled_at=settled_at)
-    assert told() == ["2 mails of 2026-11-23 are unknown"]
+    assert told() == ["unknown"]
     send_notices(Notice.objects.values_list("pk", flat=True), now=NOW)
     (mail,) = list_mails(directory=own_mailbox)
-    assert mail.subject.endswith("2 mails of 2026-11-23 are unknown")
+    assert mail.subject == "Mails of 2026-11-23 are unknown: 2"
     assert f"/edition/{edition.pk}/board/" in mail.text
 
 
@@ -71,8 +72,8 @@ def test_a_mail_service_that_turns_everything_away_is_told_with_its_words():
     edition = make_edition([make_paper()])
     for _ in range(20):
         make_delivery(edition=edition, subscriber=make_subscriber(), attempt=3, reason="401 Invalid token")
-    assert told() == ["The mail service turns our mail away"]
-    assert "401 Invalid token" in Notice.objects.get().details["words"]
+    assert told() == ["rejecting"]
+    assert "401 Invalid token" in Notice.objects.get().details["reason"]
 
 
 def test_a_few_mailboxes_that_are_full_are_no_alarm():
@@ -85,7 +86,7 @@ def test_a_few_mailboxes_that_are_full_are_no_alarm():
 def test_a_disk_and_a_queue_that_fill_up_are_told_once_a_day(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(watching.shutil, "disk_usage", lambda path: Usage(100, 95, 5))
     monkeypatch.setattr(watching, "queue_lengths", lambda: {"celery": 5000, "notices": 0})
-    assert told() == ["The disk is filling up", "The queue is filling up"]
+    assert told() == ["disk", "queue"]
     assert tell_about_sending(now=NOW + dt.timedelta(days=1)) == 2
 
 
@@ -96,3 +97,12 @@ def test_a_queue_that_cannot_be_asked_keeps_nothing_else_from_being_told(monkeyp
     monkeypatch.setattr(watching, "queue_lengths", away)
     make_edition([make_paper()], state=EditionState.HELD, cutoff_at=NOW - AN_HOUR)
     assert len(told()) == 1
+
+
+@pytest.mark.parametrize("about", ["unpublished", "unknown", "rejecting", "disk", "queue"])
+def test_every_alert_reads_well(about: str):
+    facts = {"date": "2026-11-23", "time": "07:00", "number": "7", "reason": "401", "percent": "5%", "gigabytes": "1.0"}
+    mail = render("attention", {**facts, "about": about, "queue": "celery", "admin_url": "https://example.org/admin/"})
+    assert len(mail.subject) > 15
+    assert mail.text.count(".") >= 2
+    assert "https://example.org/admin/" in mail.html

@@ -271,6 +271,11 @@ def test_the_desk_is_accessible_and_fits_the_screen(browser: Browser, site: Site
     base = url.removesuffix("change/")
     ours = [url, f"{base}preview/?topics=language", reach, reach.replace("/reach/", "/paper/"), "/admin/two-factor/"]
     ours += [f"{base}board/", "/admin/digests/edition/numbers/"]
+    with visitor(browser, site, viewport={"width": 320, "height": 800}) as page:
+        page.goto("/admin/login/")
+        found = Axe().run(page, options={"runOnly": STANDARDS}).response["violations"]
+        assert [each["id"] for each in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
     for width in (320, 375, 1280):
         for scheme in ("light", "dark"):
             size = {"width": width, "height": 900}

@@ -142,8 +142,9 @@ def notice(kind: str, *, language: str = "") -> Rendered:
         "is_made_good": "yes",
         "edition": "2026-11-23",
         "provider": "postmark",
-        "headline": "12 mails of 2026-11-23 are unknown",
-        "words": "No answer came when they were handed over: they may have left, or not.",
+        "about": "unknown",
+        "date": "2026-11-23",
+        "number": "12",
         "detail": "550 5.7.1 blocked, see the postmaster page",
     }
     return render(kind, context, language=language)

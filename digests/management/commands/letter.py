@@ -26,7 +26,7 @@ class Command(AnsweringCommand):
     """The doorway of `digests.letters`."""
 
     help = (
-        "Write a letter to all readers, and let it go out. `write` reads Markdown from standard input and keeps a draft: "
+        "Write a letter to all readers, and let it go out. `write` keeps what it reads, in Markdown, as a draft: "
         'manage.py letter write --subject "A word" < words.md. `start` sends it, once, to everybody who gets mail; '
         "`pause`, `resume`, `cancel` and `show` name it by its number. "
         "Exit code 0: done. 1: it could not be done in the state it is in. 2: no such letter, or no words."
