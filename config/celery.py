@@ -39,6 +39,11 @@ app.conf.beat_schedule = {
         "schedule": 3 * EVERY_MINUTE,
         "options": {"expires": 120},
     },
+    "learn-tastes": {
+        "task": "digests.tasks.learn_tastes",
+        "schedule": EVERY_MINUTE,
+        "options": {"expires": 60},
+    },
     "ask-again": {"task": "subscriptions.tasks.ask_again", "schedule": crontab(hour="9", minute="23")},
     "prune-deliveries": {"task": "digests.tasks.prune", "schedule": crontab(hour="3", minute="17")},
 }

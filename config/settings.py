@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "subscriptions.pages.languages.PageLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -153,14 +154,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout"
 # A web request rings the bell and goes on: the sweeper finds what a broker that is down did not hear.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
 CELERY_TIMEZONE = "UTC"
-# Two queues, asked in turn by every worker: a sign-up's confirmation does not wait behind a morning's digests.
+# Queues are asked in turn by every worker: a sign-up's confirmation does not wait behind a morning's digests. What is
+# learned of readers has one of its own, so that a worker may be kept for it (`celery worker -Q learning`).
 CELERY_TASK_DEFAULT_QUEUE = "celery"
-CELERY_TASK_QUEUES = (Queue("celery"), Queue("notices"))
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("notices"), Queue("learning"))
 CELERY_TASK_ROUTES = {
     # Long work; it would keep confirmations waiting.
     "subscriptions.tasks.run_imports": {"queue": "celery"},
     "subscriptions.tasks.read_bounces": {"queue": "celery"},
     "subscriptions.tasks.*": {"queue": "notices"},
+    "digests.tasks.learn_tastes": {"queue": "learning"},
 }
 
 # --- sources --------------------------------------------------------------------------------------
@@ -168,6 +171,15 @@ FETCH_ALLOW = frozenset(
     env.items("FETCH_ALLOW", "host:port pairs that may be fetched although they are private addresses.")
 )
 FETCH_USER_AGENT = f"DailyPapers/0.1 (+{SITE_URL})"
+
+# --- choosing papers --------------------------------------------------------------------------------
+ENCODER = env.text(
+    "ENCODER",
+    "",
+    "Beside words, go by vectors of papers: package.module:function of an installed package, which takes a list of "
+    "texts and gives a row of numbers for each. Default: words alone.",
+)
+ENCODER_DIR = env.text("ENCODER_DIR", "", "Where that function finds its weights, if it asks for it.")
 
 # --- one line on each paper by a machine: off unless an address and a model are given -----------------
 SUMMARY_URL = env.text(
@@ -195,7 +207,10 @@ _OWN_BACKENDS = {
 }
 _anymail_module = f"anymail.backends.{ {'ses': 'amazon_ses'}.get(EMAIL_PROVIDER, EMAIL_PROVIDER) }"
 # Anymail's own, which we add something to.
-_BETTERED_BACKENDS = {"resend": "mailer.resend.EmailBackend"}
+_BETTERED_BACKENDS = {
+    "resend": "mailer.resend.EmailBackend",
+    **dict.fromkeys(["ses", "amazon_ses"], "mailer.amazon.EmailBackend"),
+}
 if EMAIL_PROVIDER not in _OWN_BACKENDS and not (EMAIL_PROVIDER.isidentifier() and find_spec(_anymail_module)):
     raise ImproperlyConfigured(
         f"EMAIL_PROVIDER is {EMAIL_PROVIDER!r}: it must be smtp, or a provider that Anymail knows, like postmark."

@@ -14,6 +14,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from digests.comparing import remember
 from digests.digest import Digest, choose_digest, compose_digest, join_digest, personal_parts, repeat_digest
 from digests.models import Delivery, Edition, EditionState, age_limit
 from digests.readers import Recipient, read_recipients, read_suppressed
@@ -157,6 +158,13 @@ class DigestWork:
         return readers, editions, suppressed
 
     def begin(self, mails: Sequence[Made[ClaimedDelivery]], *, again: bool) -> set[int]:
+        compared = [
+            (mail.row.pk, mail.facts.comparison, dict(mail.facts.teams))
+            for mail in mails
+            if mail.facts.comparison is not None
+        ]
+        if compared:
+            remember(compared)
         journal.take_turns(mail.row.subscriber_id for mail in mails if mail.row.subscriber_id is not None)
         return journal.begin_rows(
             Delivery,

@@ -1,20 +1,21 @@
 """One reader's digest: what is chosen out of the editions since their last one, and how it reads as a mail."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import ngettext
 
-from digests.models import Delivery, Edition
+from digests.interleaving import interleave
+from digests.models import Comparison, Delivery, Edition, Rival
 from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader, subject_of
 from digests.readers import Recipient, read_recipients
 from digests.reasons import in_words, section_of
-from digests.selection import Arranged, Chosen, Reader, choose
+from digests.selection import NO_TASTE, Arranged, Chosen, Reader, choose
 from digests.shelf import ORDER, DigestKind, Shelf
-from digests.wishes import Wishes, WordIndex, muted_ids, wanted
+from digests.wishes import WordIndex, muted_ids, wanted
 from mailer.languages import speaking
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from subscriptions.models import Subscriber
@@ -37,6 +38,9 @@ class Digest:
     since_date: dt.date | None = None
     # Not so where the papers of a digest that was made before are repeated.
     is_chosen: bool = True
+    # Where two rankings are compared: the comparison, and which added which paper.
+    comparison: Comparison | None = None
+    teams: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def paper_ids(self) -> list[int]:
@@ -55,18 +59,43 @@ def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> D
 def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Digest:
     """The same for a reader who was read with others. Asks the database only for what the shelf does not hold yet."""
     editions = shelf.covered(recipient.last_date, edition)
-    arranged = shelf.candidates(
-        editions,
-        with_replacements=recipient.wants_replacements,
-        with_cross_lists=recipient.wants_cross_lists,
-    )
-    chosen = choose_papers(recipient, arranged, words=lambda: shelf.words(editions))
+    is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
+    kinds = {"with_replacements": recipient.wants_replacements, "with_cross_lists": recipient.wants_cross_lists}
+    arranged = shelf.candidates(editions, **kinds, is_weekly=is_weekly)
+    reader, asked = _asked_for(recipient, arranged, words=lambda: shelf.words(editions))
+    chosen = choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
+    comparison, teams = shelf.comparison(), dict[int, str]()
+    if comparison is not None:
+        by_totals = comparison.rival == Rival.BY_TOTALS
+        other = shelf.candidates(editions, **kinds, is_weekly=True) if by_totals else arranged
+        taste = NO_TASTE if comparison.rival == Rival.BY_TOPICS else recipient.taste
+        rival = choose(other, reader, asked, taste=taste, is_weekly=is_weekly)
+        seed = f"{comparison.pk}:{recipient.public_id}:{edition.pk}"
+        chosen, teams = interleave(chosen, rival, most=reader.max_papers, seed=seed)
     lines = shelf.lines(chosen, editions=editions)
-    return Digest(edition, tuple(lines), recipient.seen_since, frozenset(recipient.seen), editions[-1].date)
+    return Digest(
+        edition,
+        tuple(lines),
+        recipient.seen_since,
+        frozenset(recipient.seen),
+        editions[-1].date,
+        comparison=comparison,
+        teams=teams,
+    )
 
 
 def choose_papers(recipient: Recipient, arranged: Arranged, *, words: Callable[[], WordIndex]) -> tuple[Chosen, ...]:
-    """This reader's papers out of those that were arranged; `words` are looked up only for whoever looks for some."""
+    """This reader's papers out of those that were arranged, without what a comparison mixes in. `words` are looked up
+    only for whoever looks for some."""
+    reader, asked = _asked_for(recipient, arranged, words=words)
+    is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
+    return choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
+
+
+def _asked_for(
+    recipient: Recipient, arranged: Arranged, *, words: Callable[[], WordIndex]
+) -> tuple[Reader, Sequence[Chosen]]:
+    """What the choice hangs on, and the papers that this reader asked for in so many words."""
     reader = Reader(
         topics=recipient.topic_slugs,
         max_papers=recipient.max_papers,
@@ -75,15 +104,11 @@ def choose_papers(recipient: Recipient, arranged: Arranged, *, words: Callable[[
         seen_paper_ids=recipient.seen_paper_ids,
     )
     if recipient.wishes is None:
-        return choose(arranged, reader)
-    return _choose_by_wishes(recipient.wishes, arranged, reader, words=words())
-
-
-def _choose_by_wishes(wishes: Wishes, arranged: Arranged, reader: Reader, *, words: WordIndex) -> tuple[Chosen, ...]:
-    muted = muted_ids(words, wishes)
-    if muted:
+        return reader, ()
+    found = words()
+    if muted := muted_ids(found, recipient.wishes):
         reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
-    return choose(arranged, reader, wanted(words, arranged, wishes))
+    return reader, wanted(found, arranged, recipient.wishes)
 
 
 def repeat_digest(

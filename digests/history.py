@@ -3,6 +3,8 @@
 from typing import Any
 
 from digests.models import Delivery, ReaderArchive
+from digests.reasons import in_words
+from mailer.languages import day_in_words
 from papers.models import Paper
 from subscriptions.outgoing import SENT_STATES
 
@@ -21,10 +23,12 @@ def read_history(subscriber_id: int, *, first: int = 0, count: int | None = None
         "digests": [
             {
                 "date": date.isoformat(),
-                "day": f"{date:%A}, {date.day} {date:%B %Y}",
+                "day": day_in_words(date),
                 "state": state,
                 "papers": [
-                    {**papers[pk], "reason": reason} for pk, reason in zip(ids, reasons, strict=False) if pk in papers
+                    {**papers[pk], "reason": in_words(reason)}
+                    for pk, reason in zip(ids, reasons, strict=False)
+                    if pk in papers
                 ],
             }
             for date, state, ids, reasons in rows

@@ -263,6 +263,112 @@ class ReaderArchive(models.Model):
         return f"{self.subscriber_id} until {self.last_date:%Y-%m-%d}"
 
 
+class PaperWords(models.Model):
+    """The words of a paper as numbers, counted once, for learning: see `digests.corpus`."""
+
+    paper = models.OneToOneField(Paper, primary_key=True, on_delete=models.CASCADE, related_name="counted_words")
+    text_hash = models.CharField(max_length=20, help_text="Of the text they were counted in.")
+    columns = models.BinaryField(help_text="Their columns, ascending: 32 bits each, deflated.")
+    counts = models.BinaryField(help_text="1 + ln(how often), 16 bits each.")
+
+    def __str__(self) -> str:
+        return f"of {self.paper_id}"
+
+
+class PaperVector(models.Model):
+    """What an encoder makes of a paper, where the owner chose one: see `digests.dense`."""
+
+    paper = models.OneToOneField(Paper, primary_key=True, on_delete=models.CASCADE, related_name="vector")
+    encoder = models.CharField(max_length=200)
+    vector = models.BinaryField(help_text="16 bits each.")
+
+    def __str__(self) -> str:
+        return f"of {self.paper_id}"
+
+
+class WordCorpus(models.Model):
+    """How rare words are among the papers of late, for learning. The newest counts."""
+
+    made_at = models.DateTimeField(db_index=True)
+    papers = models.PositiveIntegerField()
+    packed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.papers} papers, {self.made_at:%Y-%m-%d}"
+
+
+class NearDuplicate(models.Model):
+    """Two papers that say the same under two names. No digest holds both."""
+
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="+")
+    other = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["paper", "other"], name="near_duplicate_once")]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id} and {self.other_id}"
+
+
+class Taste(models.Model):
+    """What was learned of one reader, for the papers of now. Only readers who said something have one."""
+
+    subscriber = models.OneToOneField(Subscriber, primary_key=True, on_delete=models.CASCADE, related_name="taste")
+    basis = models.CharField(max_length=40, db_index=True, help_text="For which papers; empty: to be learned anew.")
+    learned_at = models.DateTimeField()
+    ranked = models.JSONField(
+        default=list, help_text="Paper, score, which of `because` it is owed to, whether it fits anywhere."
+    )
+    because = models.JSONField(default=list, help_text="Kind and title of what the reader liked.")
+    sunk = models.JSONField(default=list, help_text="Papers that the reader would rather not see.")
+    words = models.JSONField(default=list, help_text="The words that count most, for the reader to see.")
+
+    def __str__(self) -> str:
+        return f"of {self.subscriber_id}"
+
+
+class Rival(models.TextChoices):
+    """What a ranking does otherwise than the one in use."""
+
+    BY_TOPICS = "by_topics", "By topics alone, whatever readers liked"
+    BY_TOTALS = "by_totals", "By most upvotes all in all, not by what is trending"
+
+
+class Comparison(models.Model):
+    """The ranking in use (A) and another one (B), in turn in each digest: readers' words on papers tell which is
+    better. One runs at a time."""
+
+    name = models.CharField(max_length=100)
+    rival = models.CharField("ranking B", max_length=20, choices=Rival)
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=Q(ended_at__isnull=True),
+                name="comparison_one_runs",
+                violation_error_message="Another comparison is running. End it first.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ComparedDigest(models.Model):
+    """Which ranking added which paper of a digest."""
+
+    delivery = models.OneToOneField(Delivery, primary_key=True, on_delete=models.CASCADE, related_name="compared")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="digests")
+    teams = models.JSONField(default=dict, help_text="A or B, by the paper's id.")
+
+    def __str__(self) -> str:
+        return f"{self.comparison_id}: {self.delivery_id}"
+
+
 class EditionArchive(models.Model):
     """What is left of an edition's deliveries: how many there were in each state, so that its books still balance."""
 

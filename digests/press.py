@@ -46,6 +46,8 @@ class Line(NamedTuple):
     card: Card
     section: Section
     reason: str
+    # Whether other readers may have it for the same reason, so that it is worth keeping.
+    is_shared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +176,10 @@ class Press:
             raw_text=card.text.replace(_REASON, reason),
             title=escape_text(line.card.title),
         )
-        if len(entries) > MOST_CARDS:
-            entries.clear()
-        entries[id(line)] = (line, entry)
+        if line.is_shared:
+            if len(entries) > MOST_CARDS:
+                entries.clear()
+            entries[id(line)] = (line, entry)
         return entry
 
     def _card(self, card: Card, personal: Personal, *, is_pick: bool) -> _CardPieces:

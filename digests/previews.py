@@ -87,7 +87,8 @@ def preview(subscriber: Subscriber, edition: Edition, *, now: dt.datetime, with_
 
 
 def preview_persona(persona: Persona, edition: Edition, *, now: dt.datetime) -> Preview:
-    """The same for a reader who does not exist, and had the edition before, but none of these papers. Topics that nobody knows count for nothing."""
+    """The same for a reader who does not exist: they had the edition before, and none of these papers. Topics that
+    nobody knows count for nothing."""
     topics = Topic.objects.active().filter(slug__in=list(persona.topics)).order_by("position", "name")
     names = list(topics.values_list("slug", "name"))
     recipient = Recipient(

@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import F
 
-from digests.models import Delivery, EditionArchive, ReaderArchive, SkippedDay
+from digests.models import (
+    Delivery,
+    EditionArchive,
+    NearDuplicate,
+    PaperWords,
+    ReaderArchive,
+    SkippedDay,
+    WordCorpus,
+)
+from papers.models import Paper
 from subscriptions.outgoing import SENT_STATES, OutgoingState
 from subscriptions.pruning import RECORDS_KEPT_DAYS, delete_in_chunks
 
 KEPT_DAYS = 90
+WORDS_KEPT_FOR = dt.timedelta(days=60)
 CHUNK = 1000
 _ENDED = [
     state
@@ -89,3 +99,13 @@ def _archive_papers(rows: list[Delivery]) -> None:
         archive.paper_ids = sorted({*archive.paper_ids, *papers[archive.subscriber_id]})
         archive.last_date = max(archive.last_date, dates[archive.subscriber_id])
     ReaderArchive.objects.bulk_update(archives, ["paper_ids", "last_date"])
+
+
+def prune_words(*, now: dt.datetime) -> int:
+    """Delete the counted words of papers that nobody will be sent again; those of papers that somebody likes stay, and
+    any others are counted again when needed. Returns how many. Safe twice."""
+    WordCorpus.objects.filter(made_at__lt=now - dt.timedelta(days=3)).delete()
+    old = Paper.objects.filter(first_seen_at__lt=now - WORDS_KEPT_FOR, reader_signals__isnull=True)
+    deleted, _ = PaperWords.objects.filter(paper__in=old.values("pk")).delete()
+    NearDuplicate.objects.filter(paper__in=old.values("pk")).delete()
+    return deleted

@@ -7,19 +7,19 @@ once as the edition is and once as it would be.
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from digests.digest import choose_papers
 from digests.models import Edition, EditionPaper
 from digests.readers import Recipient, read_recipients
-from digests.selection import Arranged, arrange
+from digests.selection import Arranged
 from digests.shelf import Shelf
 from papers.models import Paper
 from subscriptions.models import Subscriber, SubscriberState
+from subscriptions.schedule import Cadence
 
 # So many readers are chosen for at most: half a second's work, and within two in a hundred of the truth.
 SAMPLE = 1000
-_LAST_POSITION = 10**6
 MOST_DISPLACED = 5
 
 
@@ -92,7 +92,7 @@ class _Choices:
 
     def __init__(self, shelf: Shelf, edition: Edition, *, turned: int | None = None) -> None:
         self._shelf, self._edition, self._turned = shelf, edition, turned
-        self._arranged: dict[tuple[tuple[int, ...], bool, bool], Arranged] = {}
+        self._arranged: dict[tuple[tuple[int, ...], bool, bool, bool], Arranged] = {}
 
     def paper_ids(self, recipient: Recipient) -> list[int]:
         editions = self._shelf.covered(recipient.last_date, self._edition)
@@ -103,17 +103,16 @@ class _Choices:
 
     def _arrange(self, editions: Sequence[Edition], recipient: Recipient) -> Arranged:
         wants, lists = recipient.wants_replacements, recipient.wants_cross_lists
-        key = (tuple(edition.pk for edition in editions), wants, lists)
+        is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
+        key = (tuple(edition.pk for edition in editions), wants, lists, is_weekly)
         if key not in self._arranged:
-            offered = self._shelf.offered(editions, with_cross_lists=lists)
-            if self._turned is not None:
-                offered = [
-                    replace(paper, is_pick=not paper.is_pick, pick_position=_LAST_POSITION)
-                    if paper.paper_id == self._turned
-                    else paper
-                    for paper in offered
-                ]
-            self._arranged[key] = arrange(offered, with_replacements=wants, with_cross_lists=lists)
+            self._arranged[key] = self._shelf.rearranged(
+                editions,
+                with_replacements=wants,
+                with_cross_lists=lists,
+                is_weekly=is_weekly,
+                turned=self._turned,
+            )
         return self._arranged[key]
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from django.db.models import Exists, Max, OuterRef, Q
 
 from digests.models import Choice, Delivery, Edition, EditionPaper, ReaderArchive, counts_as_seen
+from digests.models import Taste as LearnedTaste
+from digests.selection import NO_TASTE, Liking, Taste
 from digests.wishes import Wishes
 from papers.models import Paper, Topic
 from subscriptions.journal import one_of
@@ -58,6 +60,8 @@ class Recipient:
     wants_cross_lists: bool = True
     # None for the many who ask for nothing beyond topics.
     wishes: Wishes | None = None
+    # What was learned of them; nothing for the many who said nothing.
+    taste: Taste = NO_TASTE
     # Every paper they had, and those that stand for it since two were found to be one.
     seen_paper_ids: frozenset[int] = frozenset()
     # As a code; nothing is the installation's own.
@@ -81,6 +85,7 @@ def read_recipients(
     }
     _add_topics(found)
     _add_wishes(found)
+    _add_tastes(found)
     _add_history(found, edition, since=since)
     _add_returning(found, returning, edition=edition, since=since)
     return found
@@ -126,6 +131,15 @@ def _add_wishes(recipients: dict[int, Recipient]) -> None:
             recipients[pk].wishes = Wishes(
                 phrases=tuple(phrases_of(interest)), mute_words=tuple(mute_words), followed_authors=tuple(authors)
             )
+
+
+def _add_tastes(recipients: dict[int, Recipient]) -> None:
+    rows = LearnedTaste.objects.filter(subscriber_id__in=one_of(recipients))
+    for pk, ranked, because, sunk in rows.values_list("subscriber_id", "ranked", "because", "sunk"):
+        likings = tuple(
+            [Liking(paper, score, bool(anywhere), *because[cause]) for paper, score, cause, anywhere in ranked]
+        )
+        recipients[pk].taste = Taste(tuple(likings), frozenset(sunk))
 
 
 def _add_topics(recipients: dict[int, Recipient]) -> None:

@@ -11,14 +11,21 @@ from digests.bouncing import keeps_bouncing
 from digests.delivering import bring_back_for, sendable_ids
 from digests.editions import amend_holding
 from digests.history import read_history
-from digests.models import Choice, Delivery, EditionPaper, LetterDelivery
+from digests.models import Choice, Delivery, EditionPaper, LetterDelivery, Taste
 from digests.planning import newest_sendable, plan_subscribers
-from digests.tasks import send_deliveries
+from digests.tasks import learn_tastes, send_deliveries
 from papers.signals import papers_changed, papers_merged
 from subscriptions.models import Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.schedule import next_due
-from subscriptions.signals import mail_event_stored, reader_data_asked_for, subscriber_confirmed, subscriber_erased
+from subscriptions.signals import (
+    mail_event_stored,
+    reader_data_asked_for,
+    reader_taste_asked_for,
+    reader_taste_changed,
+    subscriber_confirmed,
+    subscriber_erased,
+)
 from subscriptions.suppression import suppress
 
 _SURELY_LEFT = {OutgoingState.DELIVERED, OutgoingState.BOUNCED, OutgoingState.COMPLAINED}
@@ -78,6 +85,24 @@ def on_reader_data_asked_for(
 ) -> dict[str, Any]:
     """What was sent to this reader."""
     return read_history(subscriber_id, first=first, count=count)
+
+
+@receiver(reader_taste_changed)
+def on_taste_changed(sender: Any, subscriber_id: int, is_more: bool, **kwargs: Any) -> None:
+    """Learn it anew, at once. What was taken back must count no more until then; what was added only adds to it."""
+    known = Taste.objects.filter(subscriber_id=subscriber_id)
+    if is_more:
+        known.update(basis="")
+    else:
+        known.delete()
+    transaction.on_commit(lambda: learn_tastes.delay([subscriber_id]), robust=True)
+
+
+@receiver(reader_taste_asked_for)
+def on_taste_asked_for(sender: Any, subscriber_id: int, **kwargs: Any) -> dict[str, Any]:
+    """What was learned of this reader, in words."""
+    known = Taste.objects.filter(subscriber_id=subscriber_id).first()
+    return {"words": known.words, "learned_at": known.learned_at} if known else {}
 
 
 @receiver(subscriber_erased)

@@ -2,19 +2,23 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from digests.cards import Card, cards_for, make_card, sample_ids
+from digests.comparing import running
 from digests.markdown import to_html, to_text
-from digests.models import Choice, Edition, EditionPaper
+from digests.models import Choice, Comparison, Edition, EditionPaper, NearDuplicate
 from digests.press import HEADINGS, Line, Press
 from digests.readers import Returning, read_returning
 from digests.reasons import reason_of
 from digests.selection import Arranged, Candidate, Chosen, arrange
+from digests.trend import NO_TREND, Trend
+from digests.trending import trending_of
 from digests.wishes import PaperText, WordIndex, index_papers
 from mailer.languages import days_in_words, short_days, speaking
 from mailer.links import absolute
@@ -24,6 +28,7 @@ from subscriptions.journal import one_of
 from subscriptions.tokens import LinkMaker, Purpose, signal_maker
 
 MOST_EDITIONS = 7
+_LAST = 10**6
 # Batches of one process that follow each other this closely share what they read of editions.
 SHELF_SECONDS = 60.0
 ORDER = {section: place for place, section in enumerate(HEADINGS)}
@@ -48,13 +53,15 @@ class Shelf:
         self.press = press or Press()
         self.made_at = time.monotonic()
         self._published: list[Edition] | None = None
+        self._comparison: tuple[Comparison | None] | None = None
         # What editions hold: every entry, the last of each paper, those picked, and which papers are of the sample.
         self._entries: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._offered: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
         self._returning: dict[tuple[tuple[int, int], ...], Returning] = {}
-        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool], Arranged] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool, bool], Arranged] = {}
+        self._trends: dict[tuple[tuple[int, int], ...], dict[int, Trend]] = {}
         self._words: dict[tuple[tuple[int, int], ...], WordIndex] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
         # By the identity of choices, which are kept with them.
@@ -71,6 +78,13 @@ class Shelf:
         """Ask anew what may have changed since the batch before: which editions are published."""
         self.now = now
         self._published = None
+        self._comparison = None
+
+    def comparison(self) -> Comparison | None:
+        """The comparison of rankings that digests take part in now."""
+        if self._comparison is None:
+            self._comparison = (running(),)
+        return self._comparison[0]
 
     def covered(self, last_date: dt.date | None, edition: Edition) -> list[Edition]:
         """The editions a digest holds: those since the reader's last, up to and with `edition`; that one alone where
@@ -91,26 +105,51 @@ class Shelf:
         return self._returning[key]
 
     def candidates(
-        self, editions: Sequence[Edition], *, with_replacements: bool, with_cross_lists: bool = True
+        self,
+        editions: Sequence[Edition],
+        *,
+        with_replacements: bool,
+        with_cross_lists: bool = True,
+        is_weekly: bool = False,
     ) -> Arranged:
         """The papers of these editions that may be sent."""
         key = _key(editions)
-        kind = (key, with_replacements, with_cross_lists)
+        kind = (key, with_replacements, with_cross_lists, is_weekly)
         if kind not in self._arranged:
-            self._arranged[kind] = arrange(
-                self.offered(editions, with_cross_lists=with_cross_lists),
+            self._arranged[kind] = self.rearranged(
+                editions,
                 with_replacements=with_replacements,
                 with_cross_lists=with_cross_lists,
+                is_weekly=is_weekly,
             )
         return self._arranged[kind]
 
-    def offered(self, editions: Sequence[Edition], *, with_cross_lists: bool = True) -> list[Candidate]:
-        """The same papers, before they are put in order."""
+    def rearranged(
+        self,
+        editions: Sequence[Edition],
+        *,
+        with_replacements: bool,
+        with_cross_lists: bool,
+        is_weekly: bool,
+        turned: int | None = None,
+    ) -> Arranged:
+        """The same, arranged anew; with the choice of the paper `turned` turned round: the last of the picks where it
+        is none, and no pick where it is one."""
         key = _key(editions)
         if key not in self._entries:
             self._load(editions)
         listed = frozenset() if with_cross_lists else merely_listed(self._offered[key])
-        return [_candidate(order, entry, listed) for order, entry in enumerate(self._entries[key].values())]
+        papers = [
+            _candidate(order, entry, listed, self._trends[key])
+            for order, entry in enumerate(self._entries[key].values())
+        ]
+        return arrange(
+            [_turned(paper) if paper.paper_id == turned else paper for paper in papers],
+            with_replacements=with_replacements,
+            with_cross_lists=with_cross_lists,
+            same=same_works(self._offered[key]),
+            is_weekly=is_weekly,
+        )
 
     def words(self, editions: Sequence[Edition]) -> WordIndex:
         """The words of the papers of these editions, for readers who look for some."""
@@ -127,6 +166,8 @@ class Shelf:
         self._offered[key] = {entry.paper_id: entry for entry in entries}
         self._picks[key] = {entry.paper_id: entry for entry in entries if entry.choice == Choice.PICK}
         self._samples[key] = sample_ids(self._offered[key])
+        announced = {pk: entry.paper.announced_date for pk, entry in self._offered[key].items()}
+        self._trends[key] = trending_of(announced, day=self.now.date())
 
     def cards(self, paper_ids: Iterable[int], *, editions: Sequence[Edition]) -> dict[int, Card]:
         """Cards of these papers as they stand in these editions, made once each."""
@@ -148,18 +189,27 @@ class Shelf:
     def lines(self, chosen: Sequence[Chosen], *, editions: Sequence[Edition]) -> list[Line]:
         """What is chosen, with its words, in the order of the sections. The choices are this shelf's own."""
         known = self._lines.setdefault(_key(editions), {})
+        own: dict[int, Line | None] = {}
         if missing := [choice for choice in chosen if id(choice) not in known]:
             cards = self.cards([choice.paper_id for choice in missing], editions=editions)
             for choice in missing:
                 card = cards.get(choice.paper_id)
-                known[id(choice)] = (choice, Line(card, choice.section, self.reason(choice)) if card else None)
-        lines = [line for choice in chosen if (line := known[id(choice)][1])]
+                is_shared = not choice.liked
+                line = Line(card, choice.section, self.reason(choice), is_shared) if card else None
+                if is_shared:
+                    known[id(choice)] = (choice, line)
+                else:
+                    # What one reader liked no other need have liked: such lines would only pile up.
+                    own[id(choice)] = line
+        lines = [line for choice in chosen if (line := own[id(choice)] if choice.liked else known[id(choice)][1])]
         if any(ORDER[before.section] > ORDER[after.section] for before, after in pairwise(lines)):
             lines.sort(key=lambda line: ORDER[line.section])
         return lines
 
     def reason(self, choice: Chosen) -> str:
         """Why this paper is there, in words."""
+        if choice.liked:
+            return reason_of(choice, topic_name=self.topic_name)
         key = choice[1:]
         found = self._reasons.get(key)
         if found is None:
@@ -244,10 +294,23 @@ def merely_listed(paper_ids: Iterable[int]) -> frozenset[int]:
     return frozenset(listed - {pk for pk, kind in kinds if kind == AnnouncementKind.NEW})
 
 
-def _candidate(order: int, entry: EditionPaper, merely_listed: frozenset[int]) -> Candidate:
+def same_works(paper_ids: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Those of these papers that say the same as others of them, with these."""
+    ids = one_of(paper_ids)
+    found: dict[int, set[int]] = {}
+    for one, other in NearDuplicate.objects.filter(paper__in=ids, other__in=ids).values_list("paper_id", "other_id"):
+        found.setdefault(one, set()).add(other)
+        found.setdefault(other, set()).add(one)
+    return {pk: frozenset(others) for pk, others in found.items()}
+
+
+def _candidate(
+    order: int, entry: EditionPaper, merely_listed: frozenset[int], trends: Mapping[int, Trend]
+) -> Candidate:
     topics = [topic for topic in entry.paper.topics.all() if topic.is_active]
     # A paper's own field is the first of its categories.
     home = entry.paper.categories[0] if entry.paper.categories else ""
+    trend = trends.get(entry.paper_id, NO_TREND)
     return Candidate(
         paper_id=entry.paper_id,
         announced_date=entry.paper.announced_date,
@@ -257,10 +320,17 @@ def _candidate(order: int, entry: EditionPaper, merely_listed: frozenset[int]) -
         ),
         is_cross_list=entry.paper_id in merely_listed,
         upvotes=entry.paper.upvotes,
+        trend=trend.score,
+        trend_kind=trend.kind,
+        trend_gain=trend.gain,
         is_pick=entry.choice == Choice.PICK,
         is_replacement=entry.is_replacement,
         pick_position=order,
     )
+
+
+def _turned(paper: Candidate) -> Candidate:
+    return replace(paper, is_pick=not paper.is_pick, pick_position=_LAST)
 
 
 def _text_of(entry: EditionPaper) -> PaperText:

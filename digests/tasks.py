@@ -16,7 +16,7 @@ from digests.letters import plan_letters, sendable
 from digests.letters import send_letters as send_letter_rows
 from digests.models import Delivery, LetterDelivery
 from digests.planning import plan_due
-from digests.pruning import prune_deliveries, prune_skipped_days
+from digests.pruning import prune_deliveries, prune_skipped_days, prune_words
 from digests.summaries import write_summaries as write
 from digests.watching import tell_about_sending
 from subscriptions.outgoing import due_ids, sweep
@@ -27,6 +27,8 @@ BATCH = 500
 MOST_RINGS = 200
 MOST_LETTER_RINGS = 20
 BELL_SECONDS = 300
+# Readers whose tastes are learned in one task: a minute's work and less.
+MOST_LEARNED = 10_000
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,17 @@ def prune() -> None:
     now = timezone.now()
     prune_deliveries(now=now)
     prune_skipped_days(now=now)
+    prune_words(now=now)
     prune_records(now=now)
+
+
+@shared_task(soft_time_limit=240, time_limit=270)
+def learn_tastes(ids: list[int] | None = None) -> None:
+    """Once a minute, and when a reader said something: learn what is not up to date. In a queue of its own."""
+    # Only here: this loads libraries for numbers, which workers that send do without.
+    from digests.learning import learn_tastes as learn
+
+    learn(now=timezone.now(), only=ids, most=MOST_LEARNED)
 
 
 # One request and no more, so that a machine that does not answer keeps a worker for seconds.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from digests.selection import Arranged, Chosen, Section
-from subscriptions.phrases import as_line, name_key
+from subscriptions.phrases import as_line, initial_key, may_be_one, name_key
 
 # Readers share words, and each is looked for once.
 _MOST_REMEMBERED = 50_000
@@ -39,6 +39,7 @@ class WordIndex:
     lines: dict[int, str]
     words: dict[str, set[int]]
     authors: dict[str, dict[int, str]]  # by the name as it is compared; with the name as it stands on the paper
+    shortened: dict[str, list[tuple[int, str]]]  # by first letter and last name
     # By what it says, so that a choice that many readers share is one object.
     _choices: dict[tuple[int, str, str], Chosen] = field(default_factory=dict)
     _found: dict[str, frozenset[int]] = field(default_factory=dict)
@@ -59,6 +60,15 @@ class WordIndex:
         papers = set.intersection(*[self.words.get(word, set()) for word in words])
         return papers if len(words) == 1 else [pk for pk in papers if line in self.lines[pk]]
 
+    def by_author(self, author: str) -> dict[int, str]:
+        """The papers with this name on them, however much of the first names is written out; each with the name as it
+        stands there."""
+        found = dict(self.authors.get(name_key(author), {}))
+        for pk, name in self.shortened.get(initial_key(author), ()):
+            if pk not in found and may_be_one(author, name):
+                found[pk] = name
+        return found
+
     def because(self, paper_id: int, *, author: str = "", phrase: str = "") -> Chosen:
         """This paper, chosen for this author or phrase."""
         key = (paper_id, author, phrase)
@@ -69,7 +79,7 @@ class WordIndex:
 
 def index_papers(papers: Mapping[int, PaperText]) -> WordIndex:
     """Take the papers apart."""
-    index = WordIndex(lines={}, words={}, authors={})
+    index = WordIndex(lines={}, words={}, authors={}, shortened={})
     for pk, paper in papers.items():
         # The bar is no word, so no phrase goes from the title's end into the abstract.
         line = f"{as_line(paper.title)}|{as_line(paper.abstract)}"
@@ -78,6 +88,8 @@ def index_papers(papers: Mapping[int, PaperText]) -> WordIndex:
             index.words.setdefault(word, set()).add(pk)
         for name in paper.authors:
             index.authors.setdefault(name_key(name), {})[pk] = name
+            if key := initial_key(name):
+                index.shortened.setdefault(key, []).append((pk, name))
     return index
 
 
@@ -94,7 +106,7 @@ def wanted(index: WordIndex, arranged: Arranged, wishes: Wishes) -> list[Chosen]
         for pk in index.with_phrase(phrase):
             found[pk] = index.because(pk, phrase=phrase)
     for author in reversed(wishes.followed_authors):
-        for pk, name in index.authors.get(name_key(author), {}).items():
+        for pk, name in index.by_author(author).items():
             found[pk] = index.because(pk, author=name)
     offered = [choice for pk, choice in found.items() if pk in arranged.place_of]
     return sorted(offered, key=lambda choice: (not choice.author, arranged.place_of[choice.paper_id]))

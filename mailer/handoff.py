@@ -71,6 +71,23 @@ _OUR_FAULT = {401, 402, 403, 408, 425, 429}
 _LOGIN_FAULT = {530, 534, 535, 538}
 
 
+_AMAZON_TOO_MANY = {"Throttling", "ThrottlingException", "TooManyRequestsException", "LimitExceededException"}
+_AMAZON_OUR_FAULT = {
+    "AccountSuspendedException",
+    "MailFromDomainNotVerifiedException",
+    "NotFoundException",  # the configuration set
+    "SendingPausedException",
+}
+# What its client raises before anything was sent, by name: it is not installed everywhere.
+_AMAZON_NEVER_SENT = {
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "ProxyConnectionError",
+}
+
+
 def hand_off(message: EmailMessage, *, connection: BaseEmailBackend) -> Outcome:
     """Send one message over an open connection. Never raises for anything the mail service does; a worker whose time
     is up while it waits is told so (SoftTimeLimitExceeded), and nobody knows whether the message left.
@@ -161,7 +178,7 @@ def _doubt(status: Any) -> Outcome | None:
 
 
 def _classify_api(error: AnymailAPIError) -> Outcome:
-    status = getattr(error, "status_code", None)
+    status = getattr(error, "status_code", None) or _amazon_status(error)
     if status is None:
         if isinstance(error.__cause__, requests.ConnectTimeout) or _never_connected(error.__cause__):
             return TryLater("The mail service could not be reached.")
@@ -171,6 +188,21 @@ def _classify_api(error: AnymailAPIError) -> Outcome:
     if status in _OUR_FAULT or status >= 500:
         return TryLater(f"The mail service answered {status}.", wait_seconds=_asked_to_wait(error, status))
     return Refused(f"The mail service refused the message with {status}.")
+
+
+def _amazon_status(error: AnymailAPIError) -> int | None:
+    """The status of an answer of Amazon's, which its client takes apart. Some of its 400s are about our account, as
+    much as a 403 is: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors"""
+    answer = getattr(error, "response", None)
+    if not isinstance(answer, dict):
+        return None
+    code = str(answer.get("Error", {}).get("Code", ""))
+    if code in _AMAZON_TOO_MANY:
+        return 429
+    if code in _AMAZON_OUR_FAULT:
+        return 403
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None
 
 
 def _asked_to_wait(error: AnymailAPIError, status: int) -> float | None:
@@ -190,6 +222,8 @@ def _asked_to_wait(error: AnymailAPIError, status: int) -> float | None:
 
 
 def _never_connected(cause: BaseException | None) -> bool:
+    if type(cause).__module__ == "botocore.exceptions":
+        return type(cause).__name__ in _AMAZON_NEVER_SENT
     # Requests wraps urllib3's MaxRetryError, whose reason says how far it came; a name that could not be looked up is a
     # NewConnectionError too.
     reasons = [getattr(wrapped, "reason", None) for wrapped in cause.args] if cause else []

@@ -50,6 +50,11 @@ def day_in_words(day: dt.date) -> str:
     return date_format(day, pgettext("date format: weekday, day, month, year", "l, j F Y"))
 
 
+def long_day(day: dt.date) -> str:
+    """Like «23 November 2026»."""
+    return date_format(day, pgettext("date format: day, month, year", "j F Y"))
+
+
 def short_day(day: dt.date) -> str:
     """Like «23 November»."""
     return date_format(day, pgettext("date format: day, month", "j F"))

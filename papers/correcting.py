@@ -38,7 +38,7 @@ def correct_paper(paper_id: int, values: Mapping[str, Any], *, revision: int) ->
             paper.corrections = corrections_after(paper, name, before=getattr(paper, name), after=values[name])
             setattr(paper, name, values[name])
         paper.save(update_fields=[*changed, "corrections"])
-        row = {name: getattr(paper, name) for name in ("title", "abstract", "categories")}
+        row = {name: getattr(paper, name) for name in ("title", "abstract", "categories", "authors")}
         match_changed({paper_id: False}, rows={paper_id: row}, matcher=current_matcher())
         papers_changed.send(sender=Paper, paper_ids=[paper_id])
     return changed

@@ -1,6 +1,7 @@
 """Keeping the stored topics of papers in line with the topics' rules."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,13 @@ from django.db import transaction
 
 from papers.bulk import insert_rows
 from papers.models import Paper, Topic
-from papers.topics import TopicRule, match_topics
+from papers.topics import TopicRule, describe, described_words, match_topics
 
 _CHUNK = 500
 # How far back a topic whose rule was changed looks: no edition takes an older paper.
 RECENT_DAYS = 30
+# So many of the newest papers say how rare the words of a description are.
+_WEIGHED_BY = 3000
 _LINK = Paper.topics.through
 
 
@@ -22,19 +25,19 @@ class TopicMatcher:
     """The rules of topics, remembering what each text fits: made before a transaction, used again inside it."""
 
     rules: tuple[TopicRule, ...]
-    _slugs: dict[tuple[str, str, tuple[str, ...]], list[str]] = field(default_factory=dict)
+    _slugs: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[str]] = field(default_factory=dict)
 
-    def match(self, *, title: str, abstract: str, categories: Sequence[str]) -> list[str]:
-        """The slugs of the topics that this text fits."""
-        asked = (title, abstract, tuple(categories))
+    def match(self, row: Mapping[str, Any]) -> list[str]:
+        """The slugs of the topics that this paper fits."""
+        asked = (row["title"], row["abstract"], tuple(row["categories"]), tuple(row["authors"]))
         if asked not in self._slugs:
-            self._slugs[asked] = match_topics(title=title, abstract=abstract, categories=categories, rules=self.rules)
+            self._slugs[asked] = _match(row, self.rules)
         return self._slugs[asked]
 
     def match_ahead(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Match these papers now, so that the matcher remembers them inside the transaction."""
         for row in rows.values():
-            self.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
+            self.match(row)
 
 
 def current_matcher() -> TopicMatcher:
@@ -54,7 +57,7 @@ def match_changed(changed: Mapping[int, bool], *, rows: Mapping[int, Mapping[str
         matcher = current
     should: set[tuple[int, int]] = set()
     for paper_id, row in rows.items():
-        slugs = matcher.match(title=row["title"], abstract=row["abstract"], categories=row["categories"])
+        slugs = matcher.match(row)
         should |= {(paper_id, id_of[slug]) for slug in slugs}
     held: set[tuple[int, int]] = set()
     for ids in _chunks(pk for pk in rows if not changed[pk]):
@@ -62,6 +65,19 @@ def match_changed(changed: Mapping[int, bool], *, rows: Mapping[int, Mapping[str
     _write_links(should - held)
     for paper_id, topic_id in sorted(held - should):
         _LINK.objects.filter(paper_id=paper_id, topic_id=topic_id).delete()
+
+
+def weigh_words(text: str) -> list[tuple[str, float]]:
+    """What of a description in plain words says how much, by how rare its words are among the papers of late."""
+    words = set(described_words(text))
+    if not words:
+        return []
+    holding, papers = Counter[str](), 0
+    newest = Paper.objects.standing().order_by("-announced_date", "-id").values_list("title", "abstract")
+    for title, abstract in newest[:_WEIGHED_BY]:
+        papers += 1
+        holding.update(words.intersection(described_words(f"{title} {abstract}")))
+    return describe(text, holding=holding, papers=papers)
 
 
 def rematch_topic(*, topic_id: int, now: dt.datetime, dry_run: bool = False) -> tuple[int, int]:
@@ -73,6 +89,11 @@ def rematch_topic(*, topic_id: int, now: dt.datetime, dry_run: bool = False) -> 
     topic = Topic.objects.filter(pk=topic_id).first()
     if topic is None:
         return 0, 0
+    weights = [list(pair) for pair in weigh_words(topic.in_plain_words)]
+    if weights != topic.word_weights:
+        topic.word_weights = weights
+        if not dry_run:
+            Topic.objects.filter(pk=topic_id, in_plain_words=topic.in_plain_words).update(word_weights=weights)
     rules = [topic.rule()] if topic.is_active else []
     since = now.date() - dt.timedelta(days=RECENT_DAYS)
     came = went = 0
@@ -100,12 +121,16 @@ def _chunks(paper_ids: Iterable[int]) -> Iterator[list[int]]:
 
 
 def _texts(paper_ids: list[int]) -> Iterable[Mapping[str, Any]]:
-    return Paper.objects.filter(id__in=paper_ids).values("id", "title", "abstract", "categories")
+    return Paper.objects.filter(id__in=paper_ids).values("id", "title", "abstract", "categories", "authors")
 
 
-def _fits(row: Mapping[str, Any], rules: list[TopicRule]) -> bool:
-    found = match_topics(title=row["title"], abstract=row["abstract"], categories=row["categories"], rules=rules)
-    return bool(found)
+def _fits(row: Mapping[str, Any], rules: Sequence[TopicRule]) -> bool:
+    return bool(_match(row, rules))
+
+
+def _match(row: Mapping[str, Any], rules: Sequence[TopicRule]) -> list[str]:
+    names = ("title", "abstract", "categories", "authors")
+    return match_topics(**{name: row[name] for name in names}, rules=rules)
 
 
 def _write_links(links: Iterable[tuple[int, int]]) -> None:

@@ -193,11 +193,24 @@ class Topic(models.Model):
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
-    description = models.CharField(max_length=300, blank=True)
+    description = models.CharField(max_length=300, blank=True, help_text="For readers: what it is about.")
+    heading = models.CharField(
+        max_length=60,
+        blank=True,
+        default="",
+        help_text="Under what readers find it. Default: the science of its first category.",
+    )
     categories = models.JSONField(default=list, blank=True, help_text='arXiv categories, for example ["cs.CL"].')
     any_words = models.JSONField(default=list, blank=True, help_text="One of these words or phrases must occur.")
     must_words = models.JSONField(default=list, blank=True, help_text="Each of these must occur.")
     mute_words = models.JSONField(default=list, blank=True, help_text="None of these may occur.")
+    in_plain_words = models.TextField(
+        blank=True,
+        default="",
+        max_length=1000,
+        help_text="Papers that speak of these things fit too, as if they had one of the words.",
+    )
+    word_weights = models.JSONField(default=list, editable=False, help_text="What of that says how much.")
     position = models.PositiveSmallIntegerField(default=100)
     is_active = models.BooleanField(default=True)
 
@@ -217,6 +230,7 @@ class Topic(models.Model):
             any_words=tuple(self.any_words),
             must_words=tuple(self.must_words),
             mute_words=tuple(self.mute_words),
+            described=tuple((str(word), float(weight)) for word, weight in self.word_weights),
         )
 
 

@@ -4,14 +4,21 @@ A pattern says what a word means; most words of most rules are decided without i
 text, since a day has thousands of papers and a house may have a hundred topics.
 """
 
+import math
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 # The letters that Python's patterns take for an ASCII letter of another case: dotted and dotless i, long s, Kelvin.
 _ODD_LETTERS = re.compile("[\u0130\u0131\u017f\u212a]")
 _WORD = re.compile(r"\w+")
+_FIELD = re.compile(r"(?P<field>title|abstract|author):\s*(?P<word>\S.*)", re.IGNORECASE | re.DOTALL)
+# So much of what a description says must stand in a paper.
+ENOUGH = 0.5
+_MOST_DESCRIBED = 60
 _SEPARATOR = re.compile(r"[\s-]+")
 
 
@@ -35,14 +42,17 @@ class _WordList:
     beginnings: tuple[str, ...]
     phrases: tuple[_Phrase, ...]
     patterns: tuple[re.Pattern[str], ...]
+    # Those that must stand in one field: title:, abstract:, author:.
+    fielded: tuple[tuple[str, re.Pattern[str]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TopicRule:
     """A topic as the matcher sees it.
 
-    A paper matches when it is in one of `categories` (if any are named), has one of `any_words` (if any are named) and
-    each of `must_words`, and none of `mute_words`. A rule without categories and words matches nothing.
+    A paper matches when it is in one of `categories` (if any are named), has one of `any_words` or enough of what
+    `described` says (if either is named), each of `must_words`, and none of `mute_words`. A word may name its field, as
+    in title:survey. A rule without categories and words matches nothing.
     """
 
     slug: str
@@ -50,6 +60,8 @@ class TopicRule:
     any_words: tuple[str, ...] = ()
     must_words: tuple[str, ...] = ()
     mute_words: tuple[str, ...] = ()
+    # Words with how much each says; see `describe`.
+    described: tuple[tuple[str, float], ...] = ()
     _lists: tuple[_WordList, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,27 +75,94 @@ class _Text:
     would not tell what a pattern finds."""
 
     raw: str
+    fields: dict[str, str]
     lowered: str = ""
     words: frozenset[str] | None = None
     lines: str = ""
 
 
-def match_topics(*, title: str, abstract: str, categories: Iterable[str], rules: Iterable[TopicRule]) -> list[str]:
+def match_topics(
+    *, title: str, abstract: str, categories: Iterable[str], rules: Iterable[TopicRule], authors: Sequence[str] = ()
+) -> list[str]:
     """The slugs of the rules this paper fits, in the order of the rules."""
+    fields = {"title": title, "abstract": abstract, "author": "\n".join(authors)}
     # The bar keeps a phrase from matching the title's last word and the abstract's first.
-    text = _take_apart(f"{title}\n|\n{abstract}")
+    text = _take_apart(f"{title}\n|\n{abstract}", fields)
     held = frozenset(categories)
     return [rule.slug for rule in rules if _fits(rule, text, held)]
+
+
+def describe(text: str, *, holding: Mapping[str, int], papers: int) -> list[tuple[str, float]]:
+    """A description in plain words as words with weights, which together make 1: the rarer a word is among `papers`
+    papers (`holding` says how many have it), the more it says. What most papers have says nothing."""
+    often = Counter(described_words(text))
+    weights = {
+        word: math.log((papers + 1) / (holding.get(word, 0) + 1))
+        for word in often
+        if holding.get(word, 0) * 4 <= papers
+    }
+    total = sum(weights.values())
+    if not total:
+        return []
+    kept = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:_MOST_DESCRIBED]
+    return [(word, round(weight / total, 4)) for word, weight in kept if weight > 0]
+
+
+def described_words(text: str) -> list[str]:
+    """The words of a text as descriptions go by them: lower case, without the plural's s, no short ones."""
+    words = _WORD.findall(unicodedata.normalize("NFC", text).lower())
+    return [_singular(word) for word in words if len(word) > 2 and not word.isdecimal()]
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+def _speaks_of(described: tuple[tuple[str, float], ...], text: _Text) -> bool:
+    if not described:
+        return False
+    words = set(described_words(text.raw))
+    return sum(weight for word, weight in described if word in words) >= ENOUGH
+
+
+def why_it_fits(
+    rule: TopicRule, *, title: str, abstract: str, categories: Iterable[str], authors: Sequence[str] = ()
+) -> list[str]:
+    """What of a rule a paper that fits it fits by: its categories, the words that occur, the described things."""
+    fields = {"title": title, "abstract": abstract, "author": "\n".join(authors)}
+    text = _take_apart(f"{title}\n|\n{abstract}", fields)
+    held = set(categories)
+    found = [name for name in sorted(rule.categories) if name in held]
+    found += [word for word in (*rule.any_words, *rule.must_words) if _has_any(_sorted_out((word,)), text)]
+    if _speaks_of(rule.described, text):
+        words = set(described_words(text.raw))
+        found.append(", ".join(word for word, _ in rule.described if word in words))
+    return found
+
+
+def problem_of(word: str) -> str:
+    """Why this word of a rule can find nothing, in a sentence; nothing where it can."""
+    found = _FIELD.match(word)
+    stem = (found["word"] if found else word).removesuffix("*")
+    if re.match(r"[A-Za-z]+:\s*(?!/)\S", word) and not found:
+        return f"«{word}» names no field that there is: they are title:, abstract: and author:."
+    if "*" in stem:
+        return f"«{word}» has a * that is not at its end."
+    if not _WORD.search(stem):
+        return f"«{word}» has no letters in it that could be looked for."
+    if word.count('"') % 2:
+        return f"«{word}» has a quotation mark that is not closed. A phrase needs none: its words stand side by side."
+    return ""
 
 
 def _fits(rule: TopicRule, text: _Text, categories: frozenset[str]) -> bool:
     if rule.categories:
         if rule.categories.isdisjoint(categories):
             return False
-    elif not rule.any_words and not rule.must_words:
+    elif not rule.any_words and not rule.must_words and not rule.described:
         return False
     wanted, needed, muted = rule._lists
-    if rule.any_words and not _has_any(wanted, text):
+    if (rule.any_words or rule.described) and not (_has_any(wanted, text) or _speaks_of(rule.described, text)):
         return False
     if rule.must_words and not _has_all(needed, text):
         return False
@@ -91,6 +170,8 @@ def _fits(rule: TopicRule, text: _Text, categories: frozenset[str]) -> bool:
 
 
 def _has_any(wanted: _WordList, text: _Text) -> bool:
+    if any(pattern.search(text.fields[name]) for name, pattern in wanted.fielded):
+        return True
     if text.words is None:
         return any(pattern.search(text.raw) for pattern in wanted.patterns)
     if not wanted.plain.isdisjoint(text.words):
@@ -102,6 +183,8 @@ def _has_any(wanted: _WordList, text: _Text) -> bool:
 
 
 def _has_all(wanted: _WordList, text: _Text) -> bool:
+    if not all(pattern.search(text.fields[name]) for name, pattern in wanted.fielded):
+        return False
     if text.words is None:
         return all(pattern.search(text.raw) for pattern in wanted.patterns)
     if not wanted.plain <= text.words or not all(beginning in text.lines for beginning in wanted.beginnings):
@@ -115,16 +198,18 @@ def _occurs(phrase: _Phrase, text: _Text) -> bool:
     return phrase.pattern.search(text.raw) is not None
 
 
-def _take_apart(raw: str) -> _Text:
+def _take_apart(raw: str, fields: dict[str, str]) -> _Text:
     if not raw.isascii() and _ODD_LETTERS.search(raw):
-        return _Text(raw)
+        return _Text(raw, fields)
     lowered = raw.lower()
     words = frozenset(_WORD.findall(lowered))
-    return _Text(raw, lowered, words, "\n" + "\n".join(words))
+    return _Text(raw, fields, lowered, words, "\n" + "\n".join(words))
 
 
 @lru_cache(maxsize=1024)
 def _sorted_out(words: tuple[str, ...]) -> _WordList:
+    fielded = [found for word in words if (found := _FIELD.match(word))]
+    words = tuple(word for word in words if not _FIELD.match(word))
     plain = [word for word in words if word.isascii() and _WORD.fullmatch(word)]
     beginnings = [word for word in words if _is_beginning(word)]
     others = [word for word in words if word not in plain and word not in beginnings]
@@ -133,6 +218,7 @@ def _sorted_out(words: tuple[str, ...]) -> _WordList:
         beginnings=tuple("\n" + word.removesuffix("*").lower() for word in beginnings),
         phrases=tuple(map(_phrase, others)),
         patterns=tuple(map(_pattern, words)),
+        fielded=tuple((found["field"].lower(), _pattern(found["word"])) for found in fielded),
     )
 
 

@@ -33,7 +33,8 @@ function show(text, boxes) {
     const said = label.textContent.toLowerCase();
     label.hidden = !box.checked && !words.every((word) => said.includes(word));
   }
-  for (const group of new Set(boxes.map((box) => box.closest("fieldset")))) {
+  for (const group of new Set(boxes.map((box) => box.closest("details.group")))) {
     group.hidden = !group.querySelector("label:not([hidden])");
+    if (words.length) group.open = true;
   }
 }

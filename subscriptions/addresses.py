@@ -8,6 +8,7 @@ import unicodedata
 
 import idna
 from django.conf import settings
+from django.utils.translation import gettext
 
 MAX_LENGTH = 254
 _LOCAL = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}")
@@ -27,19 +28,21 @@ def normalise_address(text: str) -> str:
     local, at, domain = address.rpartition("@")
     is_clean = _LOCAL.fullmatch(local) and local.isprintable()
     if not at or not is_clean or local.startswith(".") or local.endswith(".") or ".." in local:
-        raise InvalidAddressError("This does not look like a mail address. It should be like name@example.org.")
+        raise InvalidAddressError(
+            gettext("This does not look like a mail address. It should be like name@example.org.")
+        )
     try:
         ascii_domain = idna.encode(domain.casefold(), uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise InvalidAddressError("The part after the @ is not a domain name.") from error
+        raise InvalidAddressError(gettext("The part after the @ is not a domain name.")) from error
     # A dot at the end says the same as none. A last part of digits is no domain: 127.0.0.1 is a machine, not a name.
     ascii_domain = ascii_domain.removesuffix(".")
     if "." not in ascii_domain or ascii_domain.rpartition(".")[2].isdecimal():
-        raise InvalidAddressError("The part after the @ is not a whole domain name, like example.org.")
+        raise InvalidAddressError(gettext("The part after the @ is not a whole domain name, like example.org."))
     # Folding the case can take a text out of its normal form, so that comes last as well.
     normal = f"{unicodedata.normalize('NFC', local.casefold())}@{ascii_domain}"
     if len(normal) > MAX_LENGTH:
-        raise InvalidAddressError("This address is too long to be mailed to.")
+        raise InvalidAddressError(gettext("This address is too long to be mailed to."))
     return normal
 
 

@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from django.utils.translation import get_language
+
 from subscriptions.models import ConsentEvent, ConsentKind, Farewell, Subscriber, SubscriberImport
 
 # The words at the form, by the version that each consent event names. Add a version whenever they change, and keep
@@ -13,14 +15,25 @@ WORDINGS = {
         "for you and mail them, and for nothing else. One click in any mail ends it, and you can see, take along or "
         "erase all we have at any time."
     ),
+    "2026-12/de": (
+        "Wenn Sie in der Mail, die zuerst kommt, Ja gesagt haben, bewahren wir Ihre Adresse und Ihre Einstellungen "
+        "auf, um Artikel für Sie auszuwählen und zu schicken, und für nichts anderes. Ein Klick in jeder Mail beendet "
+        "es, und Sie können jederzeit alles sehen, mitnehmen oder löschen, was wir haben."
+    ),
 }
 CONSENT_WORDING = "2026-12"
 BY_MAIL_LINK = "mail link"
 
 
 def current_words() -> str:
-    """What the form says now."""
-    return WORDINGS[CONSENT_WORDING]
+    """What the form says now, in the language spoken now."""
+    return WORDINGS[current_wording()]
+
+
+def current_wording() -> str:
+    """The version of these words, which is another one in each language: what somebody read is what they agreed to."""
+    translated = f"{CONSENT_WORDING}/{get_language()}"
+    return translated if translated in WORDINGS else CONSENT_WORDING
 
 
 def words_of(wording: str) -> str:
@@ -40,7 +53,7 @@ def record_consent(
         address_hash=subscriber.address_hash,
         kind=kind,
         at=now,
-        wording=CONSENT_WORDING,
+        wording=current_wording(),
         how=how,
         reason=reason,
     )

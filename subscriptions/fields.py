@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from papers.identity import parse_arxiv_id, parse_doi
 from papers.models import Topic
@@ -26,8 +27,8 @@ class TopicsField(forms.ModelMultipleChoiceField[Topic]):
             required=False,
             widget=forms.CheckboxSelectMultiple,
             error_messages={
-                "invalid_choice": "One of these topics does not exist. Please choose among those shown.",
-                "invalid_list": "Please choose among the topics shown.",
+                "invalid_choice": gettext_lazy("One of these topics does not exist. Please choose among those shown."),
+                "invalid_list": gettext_lazy("Please choose among the topics shown."),
             },
             **kwargs,
         )
@@ -46,21 +47,20 @@ class ZoneField(forms.CharField):
 class ListField(forms.CharField):
     """A few items, one a line or between commas. Cleans to a tuple."""
 
-    def __init__(self, *, item: str, **kwargs: Any) -> None:
-        self.item = item
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=4000, **kwargs)
 
     def clean(self, value: Any) -> Any:
         items = self.read_items(split_list(super().clean(value)))
         if len(items) > MOST_PHRASES:
-            raise forms.ValidationError(f"That is {len(items)}. Please give at most {MOST_PHRASES}.")
+            words = gettext("That is %(count)d. Please give at most %(most)d.")
+            raise forms.ValidationError(words % {"count": len(items), "most": MOST_PHRASES})
         return tuple(items)
 
     def read_items(self, items: list[str]) -> list[str]:
         if too_long := next((item for item in items if len(item) > LONGEST_PHRASE), None):
-            raise forms.ValidationError(
-                f"«{too_long[:30]}…» is too long for {self.item}. Please put commas or line ends between them."
-            )
+            words = gettext("«%(item)s…» is too long for one entry. Please put commas or line ends between them.")
+            raise forms.ValidationError(words % {"item": too_long[:30]})
         return items
 
 
@@ -69,7 +69,8 @@ class WordsField(ListField):
 
     def read_items(self, items: list[str]) -> list[str]:
         if empty := next((item for item in items if not as_line(item).strip()), None):
-            raise forms.ValidationError(f"«{empty}» has no letters in it that could be looked for.")
+            words = gettext("«%(item)s» has no letters in it that could be looked for.")
+            raise forms.ValidationError(words % {"item": empty})
         return super().read_items(items)
 
 
@@ -90,10 +91,11 @@ class PapersField(ListField):
             for part in [item] if _paper_key(item) else item.split():
                 key = _paper_key(part)
                 if not key:
-                    raise forms.ValidationError(
-                        f"«{part[:60]}» is no arXiv id or link. They are like 2509.02547 or"
-                        " https://arxiv.org/abs/2509.02547."
+                    words = gettext(
+                        "«%(item)s» is no arXiv id or link. They are like 2509.02547 or "
+                        "https://arxiv.org/abs/2509.02547."
                     )
+                    raise forms.ValidationError(words % {"item": part[:60]})
                 keys[key] = None
         return list(keys)
 

@@ -1,11 +1,13 @@
 """The forms readers fill in. Cleaning turns what was typed into plain values; services do the rest."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.functional import lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from papers.models import Topic
 from papers.volume import recent_volume
@@ -28,20 +30,32 @@ from subscriptions.stamps import new_stamp
 from subscriptions.topic_groups import group_of
 from subscriptions.words import papers_a_day
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 CADENCES = {
-    Cadence.DAILY: "every day there is something new",
-    Cadence.WEEKDAYS: "Monday to Friday",
-    Cadence.WEEKLY: "once a week",
+    Cadence.DAILY: gettext_lazy("every day there is something new"),
+    Cadence.WEEKDAYS: gettext_lazy("Monday to Friday"),
+    Cadence.WEEKLY: gettext_lazy("once a week"),
 }
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_LINES = forms.Textarea(attrs={"rows": 3})
-_NUMBER_ERRORS = dict.fromkeys(
-    ["required", "invalid", "min_value", "max_value"], f"Please give a whole number from 1 to {MAX_PAPERS}."
+WEEKDAYS = (
+    gettext_lazy("Monday"),
+    gettext_lazy("Tuesday"),
+    gettext_lazy("Wednesday"),
+    gettext_lazy("Thursday"),
+    gettext_lazy("Friday"),
+    gettext_lazy("Saturday"),
+    gettext_lazy("Sunday"),
 )
+_LINES = forms.Textarea(attrs={"rows": 3})
+_whole_number: Callable[[], Any] = lazy(
+    lambda: gettext("Please give a whole number from 1 to %(most)d.") % {"most": MAX_PAPERS}, str
+)
+_NUMBER_ERRORS = dict.fromkeys(["required", "invalid", "min_value", "max_value"], _whole_number())
 
 
 def _choice(
-    choices: list[tuple[Any, str]], *, label: str, of: Callable[[Any], Any], what: str
+    choices: "list[tuple[Any, StrOrPromise]]", *, label: "StrOrPromise", of: Callable[[Any], Any]
 ) -> forms.TypedChoiceField:
     return forms.TypedChoiceField(
         label=label,
@@ -49,68 +63,72 @@ def _choice(
         coerce=of,
         required=False,
         empty_value=None,
-        error_messages={"invalid_choice": f"Please choose {what} from the list."},
+        error_messages={"invalid_choice": gettext_lazy("Please choose one from the list.")},
     )
 
 
 class PreferenceFields(forms.Form):
     """All that a reader may choose. Nothing is required, and what is not sent stays as it was."""
 
-    topics = TopicsField(label="Topics")
+    topics = TopicsField(label=gettext_lazy("Topics"))
     find = forms.CharField(
-        label="Find a topic",
+        label=gettext_lazy("Find a topic"),
         required=False,
         max_length=100,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "enterkeyhint": "search"}),
     )
     interest = forms.CharField(
-        label="What else interests you?",
+        label=gettext_lazy("What else interests you?"),
         required=False,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="In your own words, like «protein folding with diffusion models». Papers whose title or abstract has "
-        "one of your phrases come first.",
+        help_text=gettext_lazy(
+            "In your own words, like «protein folding with diffusion models». Papers whose title or abstract has "
+            "one of your phrases come first."
+        ),
     )
     authors = NamesField(
-        item="a name",
-        label="Authors to follow",
+        label=gettext_lazy("Authors to follow"),
         widget=_LINES,
-        help_text="One a line, as the name stands on papers. What comes in from them goes to you, whatever the topic.",
+        help_text=gettext_lazy(
+            "One a line, as the name stands on papers. What comes in from them goes to you, whatever the topic."
+        ),
     )
     mute_words = WordsField(
-        item="a word or phrase",
-        label="Words to leave out",
+        label=gettext_lazy("Words to leave out"),
         widget=_LINES,
-        help_text="One a line. Papers with one of them in the title or abstract never come, whoever picked them.",
+        help_text=gettext_lazy(
+            "One a line. Papers with one of them in the title or abstract never come, whoever picked them."
+        ),
     )
     seeds = PapersField(
-        item="a paper",
-        label="Papers you like",
+        label=gettext_lazy("Papers you like"),
         widget=_LINES,
-        help_text="arXiv ids or links, one a line. They are kept for choosing papers like them; so far they change "
-        "nothing.",
+        help_text=gettext_lazy("arXiv ids or links, one a line. You get new papers that are like them."),
     )
-    cadence = _choice([*CADENCES.items()], label="How often", of=Cadence, what="how often")
-    weekday = _choice([*enumerate(WEEKDAYS)], label="Day, if once a week", of=int, what="a day")
-    hour = _choice([(hour, f"{hour:02}:00") for hour in range(24)], label="Time", of=int, what="an hour")
-    zone = ZoneField(label="Time zone")
-    language = forms.ChoiceField(choices=language_choices, required=False, label="Language of the mail")
+    cadence = _choice([*CADENCES.items()], label=gettext_lazy("How often"), of=Cadence)
+    weekday = _choice([*enumerate(WEEKDAYS)], label=gettext_lazy("Day, if once a week"), of=int)
+    hour = _choice([(hour, f"{hour:02}:00") for hour in range(24)], label=gettext_lazy("Time"), of=int)
+    zone = ZoneField(label=gettext_lazy("Time zone"))
+    language = forms.ChoiceField(choices=language_choices, required=False, label=gettext_lazy("Language of the mail"))
     max_papers = forms.IntegerField(
-        label="Papers in a mail, at most",
+        label=gettext_lazy("Papers in a mail, at most"),
         required=False,
         min_value=1,
         max_value=MAX_PAPERS,
         error_messages=_NUMBER_ERRORS,
     )
     wants_replacements = forms.BooleanField(
-        label="New versions too",
+        label=gettext_lazy("New versions too"),
         required=False,
-        help_text="Papers that come back revised, if you have not had them.",
+        help_text=gettext_lazy("Papers that come back revised, if you have not had them."),
     )
     without_cross_lists = forms.BooleanField(
-        label="No cross-lists",
+        label=gettext_lazy("No cross-lists"),
         required=False,
-        help_text="Only papers whose own field is among your topics, none that are merely listed there as well.",
+        help_text=gettext_lazy(
+            "Only papers whose own field is among your topics, none that are merely listed there as well."
+        ),
     )
 
     def preferences(self, kept: Preferences | None = None) -> Preferences:
@@ -136,16 +154,21 @@ class PreferenceFields(forms.Form):
             followed_authors=sent("authors", kept.followed_authors),
         )
 
-    def topic_groups(self) -> list[tuple[str, list[tuple[Any, Topic]]]]:
-        """The topics in named groups, each a list of (checkbox, topic); of a search only those found or ticked."""
+    def topic_groups(self) -> "list[tuple[StrOrPromise, list[tuple[Any, Topic]], bool]]":
+        """The topics in named groups, each a list of (checkbox, topic), and whether it is unfolded: the first, what has
+        ticks, and all while something is looked for. Of a search only those found or ticked."""
         topics = {topic.slug: topic for topic in Topic.objects.active()}
         wanted = str(self["find"].value() or "").casefold().split()
-        groups: dict[str, list[tuple[Any, Topic]]] = {}
+        groups: dict[StrOrPromise, list[tuple[Any, Topic]]] = {}
         for box in self["topics"]:
             topic = topics.get(str(box.data["value"]))
             if topic and (box.data["selected"] or _is_found(topic, wanted)):
                 groups.setdefault(group_of(topic), []).append((box, topic))
-        return list(groups.items())
+        is_looking = bool(wanted or self["topics"].errors)
+        return [
+            (label, boxes, is_looking or place == 0 or any(box.data["selected"] for box, _ in boxes))
+            for place, (label, boxes) in enumerate(groups.items())
+        ]
 
     def chosen_slugs(self) -> list[str]:
         """The topics ticked, of those that there are, whether or not the rest of the form is in order."""
@@ -173,7 +196,7 @@ class PreferenceFields(forms.Form):
         """Time zones to choose from, with the one chosen, however it is called."""
         known = {name for _, zones in zone_groups() for name, _ in zones}
         value = self["zone"].value()
-        own = [("Yours", [(value, value)])] if value and value not in known | {"UTC"} else []
+        own = [(gettext("Yours"), [(value, value)])] if value and value not in known | {"UTC"} else []
         return own + zone_groups()
 
 
@@ -181,12 +204,12 @@ class SubscribeForm(PreferenceFields):
     """The sign-up. Only the address is required."""
 
     email = forms.CharField(
-        label="Your mail address",
+        label=gettext_lazy("Your mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "you@example.org"}),
         error_messages={
-            "required": "Please give the address the papers should go to.",
-            "max_length": "This address is too long to be mailed to.",
+            "required": gettext_lazy("Please give the address the papers should go to."),
+            "max_length": gettext_lazy("This address is too long to be mailed to."),
         },
     )
     # When the form was shown, and the browser's proof of work where one was asked for: see `subscriptions.guard`.
@@ -195,7 +218,7 @@ class SubscribeForm(PreferenceFields):
     # People never see this field; programs that fill in everything do.
     website = forms.CharField(
         required=False,
-        label="Leave this empty",
+        label=gettext_lazy("Leave this empty"),
         widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}),
     )
     consent_words = staticmethod(current_words)
@@ -213,7 +236,7 @@ class PreferencesForm(PreferenceFields):
     """What a reader may change on the manage page."""
 
     max_papers = forms.IntegerField(
-        label="Papers in a mail, at most",
+        label=gettext_lazy("Papers in a mail, at most"),
         min_value=1,
         max_value=MAX_PAPERS,
         error_messages=_NUMBER_ERRORS,
@@ -224,11 +247,11 @@ class PauseForm(forms.Form):
     """Until when no mail is to come."""
 
     until = forms.DateField(
-        label="No mail before",
+        label=gettext_lazy("No mail before"),
         widget=forms.DateInput(attrs={"type": "date"}),
         error_messages={
-            "required": "Please give the day on which mail should come again.",
-            "invalid": "Please give a day like 2027-01-31.",
+            "required": gettext_lazy("Please give the day on which mail should come again."),
+            "invalid": gettext_lazy("Please give a day like 2027-01-31."),
         },
     )
 
@@ -237,10 +260,10 @@ class NewAddressForm(forms.Form):
     """Where the papers should go from now on."""
 
     email = forms.CharField(
-        label="Your new mail address",
+        label=gettext_lazy("Your new mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": "Please give the new address."},
+        error_messages={"required": gettext_lazy("Please give the new address.")},
     )
 
     def clean_email(self) -> str:

@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy
 
 from limits.buckets import Rate, forget_full, has_some, reserve, take
 from subscriptions.disposable import is_disposable
@@ -32,7 +33,7 @@ BUCKETS = "signup:"
 LEAST_SECONDS = 2.0
 # A confirmation that would come later than this is not promised at all.
 LONGEST_WAIT = dt.timedelta(hours=24)
-DISPOSABLE = (
+DISPOSABLE = gettext_lazy(
     "Addresses at this domain last for a day or so, and a newsletter is for longer. Please use one that you keep."
 )
 
@@ -91,7 +92,7 @@ def admit(knock: Knock, *, address: str, now: dt.datetime) -> Admission:
     if knock.is_trap_sprung:
         return Trapped()
     if is_disposable(address):
-        return Unwelcome(DISPOSABLE)
+        return Unwelcome(str(DISPOSABLE))
     if knock.network:
         grant = take(_network_bucket(knock.network), rate=_per_network())
         if not grant.count:
@@ -119,7 +120,7 @@ def screen(addresses: Mapping[str, str]) -> Mapping[str, str]:
     rows = Suppression.objects.filter(address_hash__in=addresses.values())
     reasons = {row.address_hash: f"Suppressed: {row.get_reason_display().lower()}." for row in rows}
     found = {address: reasons[hashed] for address, hashed in addresses.items() if hashed in reasons}
-    return {**{address: DISPOSABLE for address in addresses if is_disposable(address)}, **found}
+    return {**{address: str(DISPOSABLE) for address in addresses if is_disposable(address)}, **found}
 
 
 def forget_visitors() -> int:

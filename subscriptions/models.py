@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext, gettext_lazy
 
 from papers.models import Paper, Topic
 from subscriptions.outgoing import Outgoing, indexes_of, new_public_id
@@ -19,7 +20,7 @@ DEFAULT_HOUR = 8
 
 def language_choices() -> list[tuple[str, str]]:
     """The languages mails are written in. Called when needed: a language more needs no migration."""
-    return [("", "The newsletter's own"), *settings.LANGUAGES]
+    return [("", gettext("The newsletter’s own")), *settings.LANGUAGES]
 
 
 class SubscriberState(models.TextChoices):
@@ -121,8 +122,8 @@ class Wishes(models.Model):
 
 
 class Leaning(models.TextChoices):
-    MORE = "more", "More like this"
-    LESS = "less", "Less like this"
+    MORE = "more", gettext_lazy("More like this")
+    LESS = "less", gettext_lazy("Less like this")
 
 
 class ReaderSignal(models.Model):
@@ -166,11 +167,11 @@ class ConsentKind(models.TextChoices):
 
 
 class Farewell(models.TextChoices):
-    TOO_MUCH = "too_much", "Too many mails"
-    NOT_FOR_ME = "not_for_me", "The papers were not for me"
-    ELSEWHERE = "elsewhere", "I read papers elsewhere"
-    NOT_ASKED = "not_asked", "I never asked for this"
-    OTHER = "other", "Something else"
+    TOO_MUCH = "too_much", gettext_lazy("Too many mails")
+    NOT_FOR_ME = "not_for_me", gettext_lazy("The papers were not for me")
+    ELSEWHERE = "elsewhere", gettext_lazy("I read papers elsewhere")
+    NOT_ASKED = "not_asked", gettext_lazy("I never asked for this")
+    OTHER = "other", gettext_lazy("Something else")
 
 
 class ConsentEvent(models.Model):

@@ -82,6 +82,21 @@ def name_key(name: str) -> str:
     return " ".join(_WORD.findall(_plain(f"{first} {last}" if comma else name)))
 
 
+def initial_key(name: str) -> str:
+    """What «Yoshua Bengio» and «Y. Bengio» have in common: the first letter and the last name. Nothing where a name is
+    one word."""
+    first, _, rest = name_key(name).partition(" ")
+    return f"{first[0]} {rest.rpartition(' ')[2]}" if rest else ""
+
+
+def may_be_one(one: str, other: str) -> bool:
+    """Whether two names that share their `initial_key` are one name, of which one way of writing it shortens the first
+    names: «Y. Bengio» may be «Yoshua Bengio», «Yolanda Bengio» is somebody else."""
+    given, others = name_key(one).split()[:-1], name_key(other).split()[:-1]
+    is_shortened = len(given[0]) == 1 or len(others[0]) == 1
+    return is_shortened and all(a.startswith(b) or b.startswith(a) for a, b in zip(given, others, strict=False))
+
+
 def without_repetitions(names: Iterable[str]) -> list[str]:
     """These names, each person once."""
     return list({name_key(name): name for name in names if name_key(name)}.values())

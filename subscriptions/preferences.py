@@ -8,6 +8,7 @@ from papers.models import Paper, Topic
 from subscriptions.models import DEFAULT_HOUR, DEFAULT_PAPERS, Subscriber, SubscriberState, Subscription, Wishes
 from subscriptions.phrases import phrases_of
 from subscriptions.schedule import Cadence, Schedule, known_zone, next_due
+from subscriptions.signals import reader_taste_changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ def _set_wishes(subscriber: Subscriber, chosen: Preferences) -> None:
         "followed_authors": list(chosen.followed_authors),
         "wants_cross_lists": chosen.wants_cross_lists,
     }
+    before = Wishes.objects.filter(subscriber=subscriber).values_list("interest", "seed_papers").first()
     asks_for_something = any(
         [chosen.interest, chosen.seed_papers, chosen.mute_words, chosen.followed_authors, not chosen.wants_cross_lists]
     )
@@ -114,3 +116,5 @@ def _set_wishes(subscriber: Subscriber, chosen: Preferences) -> None:
         Wishes.objects.update_or_create(subscriber=subscriber, defaults=values)
     else:
         Wishes.objects.filter(subscriber=subscriber).delete()
+    if (before or ("", [])) != (chosen.interest, list(chosen.seed_papers)):
+        reader_taste_changed.send(sender=Subscriber, subscriber_id=subscriber.pk, is_more=False)

@@ -11,5 +11,10 @@ mail_event_stored = Signal()
 # Arguments: subscriber_id, first, count. A reader wants to see what we keep of them. A receiver returns a dict of plain
 # values, of long lists no more than `count` items from `first` on (None: all).
 reader_data_asked_for = Signal()
+# Arguments: subscriber_id, is_more. A reader said something about papers, or chose other words or papers to go by; with
+# `is_more` what they said before still stands.
+reader_taste_changed = Signal()
+# Arguments: subscriber_id. A reader wants to see what was learned of them. A receiver returns a dict of plain values.
+reader_taste_asked_for = Signal()
 # Arguments: subscriber_id. The row is about to be deleted: what names its owner elsewhere goes now.
 subscriber_erased = Signal()

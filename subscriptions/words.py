@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
 
-from django.utils.formats import date_format
-from django.utils.translation import get_language, gettext
+from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language, gettext, ngettext
 
 from papers.volume import Volume
 from subscriptions.models import Subscriber
@@ -39,12 +39,32 @@ def papers_a_day(volume: Volume, slugs: Sequence[str]) -> str:
     """What a choice of topics brings, by what came in lately: «About 23 papers a day fit these topics»."""
     per_day = volume.per_day(slugs)
     if per_day is None:
-        return "No papers have come in yet, so we cannot say how many a day fit."
-    number = max(1, round(per_day))
-    many = "Fewer than one paper" if per_day < 1 else f"About {number:,} paper{'s' if number > 1 else ''}"
-    ending = "" if number > 1 else "s"
-    measured = "by the sample papers" if volume.is_sample else "by the last four weeks"
-    if not slugs:
-        without = "Without topics you get those that the editor picked and others found worth reading."
-        return f"{many} a day come{ending} in, {measured}. {without}"
-    return f"{many} a day fit{ending} {'this topic' if len(slugs) == 1 else 'these topics'}, {measured}."
+        return gettext("No papers have come in yet, so we cannot say how many a day fit.")
+    measured = (
+        gettext("%(volume)s, by the sample papers.")
+        if volume.is_sample
+        else gettext("%(volume)s, by the last four weeks.")
+    )
+    said = measured % {"volume": _volume(per_day, topics=len(slugs))}
+    if slugs:
+        return said
+    without = gettext("Without topics you get those that the editor picked and others found worth reading.")
+    return f"{said} {without}"
+
+
+def _volume(per_day: float, *, topics: int) -> str:
+    count = max(1, round(per_day))
+    if not topics:
+        few = gettext("Fewer than one paper a day comes in")
+        some = ngettext("About %(count)s paper a day comes in", "About %(count)s papers a day come in", count)
+    elif topics == 1:
+        few = gettext("Fewer than one paper a day fits this topic")
+        some = ngettext(
+            "About %(count)s paper a day fits this topic", "About %(count)s papers a day fit this topic", count
+        )
+    else:
+        few = gettext("Fewer than one paper a day fits these topics")
+        some = ngettext(
+            "About %(count)s paper a day fits these topics", "About %(count)s papers a day fit these topics", count
+        )
+    return few if per_day < 1 else some % {"count": number_format(count, force_grouping=True)}

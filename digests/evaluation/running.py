@@ -8,6 +8,7 @@ from digests.evaluation.corpora import CorpusPaper
 from digests.evaluation.metrics import METRICS, Values, by_reader, interval, measure, paired
 from digests.evaluation.protocol import Judgement, judgements
 from digests.evaluation.rankers import Ours
+from digests.ranking.weighting import Floats
 
 OURS = "ours"
 # Ours with a part taken away: what that part is worth.
@@ -19,22 +20,31 @@ class NothingToJudgeError(Exception):
     """No reader of the corpus has enough papers."""
 
 
-def rankers(papers: list[CorpusPaper]) -> dict[str, Ranker]:
+def rankers(papers: list[CorpusPaper], vectors: Floats | None = None) -> dict[str, Ranker]:
     """All there are, by name; those that are ours first."""
-    return {OURS: Ours(papers), ABLATION: Ours(papers, with_freshness=False), **baselines(papers)}
+    return {
+        OURS: Ours(papers, vectors=vectors),
+        ABLATION: Ours(papers, with_freshness=False, vectors=vectors),
+        **baselines(papers),
+    }
 
 
 def evaluate(
-    papers: list[CorpusPaper], *, method: str, tick: Callable[[int, int], None] = lambda done, total: None
+    papers: list[CorpusPaper],
+    *,
+    method: str,
+    vectors: Floats | None = None,
+    tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """The answer of `evaluate_ranking`, where `method` takes the place of ours. `tick` is told how far it is.
+    """The answer of `evaluate_ranking`, where `method` takes the place of ours. `vectors` are those of an encoder, a
+    row for each paper, where ours is to go by them too. `tick` is told how far it is.
 
     Raises NothingToJudgeError, and KeyError for a method that does not exist.
     """
     judged = judgements(papers)
     if not judged:
         raise NothingToJudgeError("no reader has seven papers or more, so there is nothing to judge")
-    found = rankers(papers)
+    found = rankers(papers, vectors)
     chosen = found.pop(method)
     others = {name: ranker for name, ranker in found.items() if name not in (OURS, ABLATION)}
     asked = {method: chosen, **others}

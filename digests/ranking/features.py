@@ -4,8 +4,10 @@ Features are hashed (Weinberger et al. 2009, "Feature Hashing for Large Scale Mu
 stored and a paper of today has the same columns as one of last year, in every process.
 """
 
+import math
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -49,6 +51,17 @@ def count_features(texts: Iterable[str]) -> sparse.csr_matrix:
     return sparse.csr_matrix(parts, shape=(len(columns), COLUMNS))
 
 
+def columns_of_words(text: str) -> dict[str, tuple[int, float]]:
+    """Each single word of a text with its column and its count as `count_features` gives it."""
+    words = _words(text)
+    often = Counter(words)
+    if not often:
+        return {}
+    numbers = np.array([_number(word) for word in often], dtype=np.uint64)
+    columns = _column(numbers).astype(np.int32).tolist()
+    return {word: (column, 1 + math.log(often[word])) for word, column in zip(often, columns, strict=True)}
+
+
 def paper_text(*, title: str, abstract: str) -> str:
     """What of a paper is read: title and abstract."""
     return f"{title}. {abstract}"
@@ -62,15 +75,19 @@ def _words(text: str) -> list[str]:
 def _phrases(words: Sequence[str], numbers: dict[str, int]) -> npt.NDArray[np.uint64]:
     for word in words:
         if word not in numbers:
-            # Two sums of the same bytes make 64 bits, where one of 32 would let phrases collide.
-            raw = word.encode()
-            numbers[word] = zlib.crc32(raw) << 32 | zlib.adler32(raw)
+            numbers[word] = _number(word)
     single = np.array([numbers[word] for word in words], dtype=np.uint64)
     hashed, phrase = [_column(single)], single
     for length in range(1, min(LONGEST_PHRASE, len(words))):
         phrase = phrase[:-1] * _STEP + single[length:]
         hashed.append(_column(phrase))
     return np.concatenate(hashed)
+
+
+def _number(word: str) -> int:
+    # Two sums of the same bytes make 64 bits, where one of 32 would let phrases collide.
+    raw = word.encode()
+    return zlib.crc32(raw) << 32 | zlib.adler32(raw)
 
 
 def _column(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -13,13 +13,10 @@ from scipy import sparse
 
 from digests.ranking.models import ReaderModel
 from digests.ranking.weighting import Floats
+from digests.selection import FRESH
 
 # How much of what every paper has in common is taken off, so that a paper is not near for being ordinary.
 BACKGROUND = 0.75
-# In standard deviations of likeness. A paper of today stands before one that was offered on an earlier day, unless
-# that one fits much better.
-FRESH = 2.0
-FOLLOWED = 4.0
 # How many readers are scored at a time: it bounds the memory, at 8 bytes for each of them and each paper.
 AT_ONCE = 1000
 
@@ -48,6 +45,12 @@ def score(weights: Floats, table: Floats, *, lifts: Floats) -> Floats:
     raw = np.asarray(weights @ table)[None]
     middle, spread = _middle_and_spread(raw)
     return np.asarray(((raw - middle) / spread)[0] + lifts)
+
+
+def standardised(raw: Floats) -> Floats:
+    """One row of likenesses in standard deviations above their mean."""
+    middle, spread = _middle_and_spread(np.asarray(raw, dtype=np.float32)[None])
+    return np.asarray(((raw - middle) / spread)[0])
 
 
 def freshness(age_days: npt.NDArray[np.int_]) -> Floats:

@@ -19,13 +19,18 @@ def thin(rows: Sequence[int], scores: Floats, papers: sparse.csr_matrix, *, most
 
     `scores` go with `rows`, `papers` are weighted rows of length 1. Near-duplicates of a chosen paper are left out.
     """
+    return [row for row, _ in thinned(rows, scores, papers, most=most)]
+
+
+def thinned(rows: Sequence[int], scores: Floats, papers: sparse.csr_matrix, *, most: int) -> list[tuple[int, float]]:
+    """The same, each with what is left of its score after its likeness to those before it."""
     held = papers[list(rows)]
     alike = np.asarray((held @ held.T).todense())
-    left, chosen = list(range(len(rows))), list[int]()
+    left, chosen = list(range(len(rows))), list[tuple[int, float]]()
     nearest = np.zeros(len(rows), dtype=np.float32)
     while left and len(chosen) < most:
         best = max(left, key=lambda place: (scores[place] - REPEATED * nearest[place], -place))
-        chosen.append(best)
+        chosen.append((rows[best], float(scores[best] - REPEATED * nearest[best])))
         nearest = np.maximum(nearest, alike[best])
         left = [place for place in left if place != best and alike[best, place] < SAME]
-    return [rows[place] for place in chosen]
+    return chosen

@@ -9,8 +9,10 @@ def add_defaults(apps, schema_editor):
     source, topic = apps.get_model("papers", "Source"), apps.get_model("papers", "Topic")
     for values in DEFAULT_SOURCES:
         source.objects.get_or_create(slug=values["slug"], defaults=values)
+    known = {field.name for field in topic._meta.get_fields()}
     for values in DEFAULT_TOPICS:
-        topic.objects.get_or_create(slug=values["slug"], defaults=values)
+        defaults = {name: value for name, value in values.items() if name in known}
+        topic.objects.get_or_create(slug=values["slug"], defaults=defaults)
 
 
 class Migration(migrations.Migration):

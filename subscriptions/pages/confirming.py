@@ -5,6 +5,7 @@ import logging
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from subscriptions.models import Subscriber, SubscriberState
 from subscriptions.pages.links import about, bad_link, done, with_subscriber
@@ -38,25 +39,25 @@ def _answer(request: HttpRequest, subscriber: Subscriber, result: ConfirmResult)
             on_their_way = result is ConfirmResult.CONFIRMED
             return done(
                 request,
-                "Welcome",
-                "You are subscribed, and your first papers are on their way to you now."
+                gettext("Welcome"),
+                gettext("You are subscribed, and your first papers are on their way to you now.")
                 if on_their_way
-                else "You are subscribed. Your first papers come with the next edition.",
+                else gettext("You are subscribed. Your first papers come with the next edition."),
                 url=manage_url,
-                link_text="Choose topics, days and how many papers",
+                link_text=gettext("Choose topics, days and how many papers"),
             )
         case ConfirmResult.ALREADY_CONFIRMED:
             return done(
                 request,
-                "You have already confirmed",
-                "Nothing more to do: your papers come as you asked.",
+                gettext("You have already confirmed"),
+                gettext("Nothing more to do: your papers come as you asked."),
                 url=manage_url,
-                link_text="Change what you get",
+                link_text=gettext("Change what you get"),
             )
         case ConfirmResult.NO_LONGER_ASKED:
             return bad_link(
                 request,
-                "This link is no longer good",
-                "This subscription has ended since. You are welcome to sign up again.",
+                gettext("This link is no longer good"),
+                gettext("This subscription has ended since. You are welcome to sign up again."),
                 410,
             )

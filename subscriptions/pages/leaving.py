@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 
 from subscriptions.consent import BY_MAIL_LINK
@@ -41,7 +42,10 @@ def unsubscribe_page(request: HttpRequest, subscriber: Subscriber, token: str) -
     )
     if result is UnsubscribeResult.ALREADY_UNSUBSCRIBED:
         return _already(request)
-    heading, text = "You are unsubscribed", "No more papers will come. Thank you for having read with us."
+    heading, text = (
+        gettext("You are unsubscribed"),
+        gettext("No more papers will come. Thank you for having read with us."),
+    )
     if how != BY_MAIL_LINK:
         # A program reads this, without cookies, so there is nothing to press.
         return done(request, heading, text)
@@ -52,7 +56,7 @@ def unsubscribe_page(request: HttpRequest, subscriber: Subscriber, token: str) -
         template="unsubscribed",
         **about(subscriber, token),
         undo=sign_undo(subscriber, Undo(state=subscriber.state)),
-        undo_text="No, keep sending me papers",
+        undo_text=gettext("No, keep sending me papers"),
         reply_to=settings.REPLY_TO,
     )
 
@@ -64,40 +68,42 @@ def undo(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespon
     if wanted is None:
         return bad_link(
             request,
-            "This can no longer be undone",
-            "The button is good for an hour. You are welcome to sign up again, or to choose your topics anew.",
+            gettext("This can no longer be undone"),
+            gettext("The button is good for an hour. You are welcome to sign up again, or to choose your topics anew."),
             410,
         )
     take_back(subscriber=subscriber, undo=wanted, now=timezone.now())
     return done(
         request,
-        "Welcome back",
-        "Everything is as it was before.",
+        gettext("Welcome back"),
+        gettext("Everything is as it was before."),
         url=link(Purpose.MANAGE, subscriber.public_id),
-        link_text="See what you get",
+        link_text=gettext("See what you get"),
     )
 
 
 def _leave_topic(request: HttpRequest, subscriber: Subscriber, token: str, slug: str) -> HttpResponse:
     topic = subscriber.topics.filter(slug=slug).first()
     if topic is None or not leave_topic(subscriber=subscriber, slug=slug, now=timezone.now()):
-        return done(request, "This topic was not among yours", "Nothing was changed.")
+        return done(request, gettext("This topic was not among yours"), gettext("Nothing was changed."))
     left = subscriber.topics.exists()
     return done(
         request,
-        f"No more papers about {topic.name}",
-        "Your other topics stay as they are."
+        gettext("No more papers about %(topic)s") % {"topic": topic.name},
+        gettext("Your other topics stay as they are.")
         if left
-        else "You have no topics now: you get what the editor picked and what others find worth reading.",
+        else gettext("You have no topics now: you get what the editor picked and what others find worth reading."),
         url="" if left else link(Purpose.UNSUBSCRIBE, subscriber.public_id),
-        link_text="" if left else "Unsubscribe from everything",
+        link_text="" if left else gettext("Unsubscribe from everything"),
         template="unsubscribed",
         **about(subscriber, token),
         undo=sign_undo(subscriber, Undo(topic=slug)),
-        undo_text=f"Undo: keep {topic.name}",
+        undo_text=gettext("Undo: keep %(topic)s") % {"topic": topic.name},
     )
 
 
 def _already(request: HttpRequest) -> HttpResponse:
     logger.info("an unsubscribe link was used again")
-    return done(request, "You were already unsubscribed", "No mail is sent to you. Nothing more to do.")
+    return done(
+        request, gettext("You were already unsubscribed"), gettext("No mail is sent to you. Nothing more to do.")
+    )

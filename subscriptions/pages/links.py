@@ -6,20 +6,22 @@ from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from subscriptions.addresses import mask_address
 from subscriptions.models import Subscriber
+from subscriptions.pages.languages import speak_to
 from subscriptions.tokens import MAX_AGE, BadLinkError, ExpiredLinkError, Purpose, read_token
 
 logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
 
 _ANEW = {
-    Purpose.CONFIRM: "Please sign up again.",
-    Purpose.NEW_ADDRESS: "Please ask for it once more.",
-    Purpose.KEEP: "Any mail of ours has a link to your choices.",
+    Purpose.CONFIRM: gettext_lazy("Please sign up again."),
+    Purpose.NEW_ADDRESS: gettext_lazy("Please ask for it once more."),
+    Purpose.KEEP: gettext_lazy("Any mail of ours has a link to your choices."),
 }
 
 
@@ -34,11 +36,14 @@ def opened_by(purpose: Purpose) -> Callable[[View], View]:
                 held = read_token(purpose, token)
             except ExpiredLinkError:
                 logger.info("a %s link had run out", purpose.value)
-                return bad_link(request, "This link has run out", _why_run_out(purpose), 410)
+                return bad_link(request, gettext("This link has run out"), _why_run_out(purpose), 410)
             except BadLinkError:
                 logger.info("a %s link was not valid", purpose.value)
                 return bad_link(
-                    request, "This link is not complete", "Please use the whole link as it stands in the mail.", 404
+                    request,
+                    gettext("This link is not complete"),
+                    gettext("Please use the whole link as it stands in the mail."),
+                    404,
                 )
             return view(request, held, token, **more)
 
@@ -56,7 +61,10 @@ def with_subscriber(purpose: Purpose) -> Callable[[View], View]:
             subscriber = Subscriber.objects.filter(public_id=public_id).first()
             if subscriber is None:
                 logger.info("a %s link of somebody who was erased", purpose.value)
-                return bad_link(request, "Nothing is kept here any more", "This subscription was erased.", 410)
+                return bad_link(
+                    request, gettext("Nothing is kept here any more"), gettext("This subscription was erased."), 410
+                )
+            speak_to(request, subscriber)
             return view(request, subscriber, token, **more)
 
         return opened_by(purpose)(found)
@@ -97,6 +105,12 @@ def logged(response: HttpResponse) -> HttpResponse:
 
 def _why_run_out(purpose: Purpose) -> str:
     age = MAX_AGE[purpose]
-    good_for = {1: "a day", 7: "a week"}.get(age.days, f"{age.days} days") if age.days else "two hours"
-    anew = _ANEW.get(purpose, "You can have a new one sent to you from the page with your choices.")
-    return f"It was good for {good_for}. {anew}"
+    if not age.days:
+        good_for = gettext("It was good for two hours.")
+    elif age.days == 7:
+        good_for = gettext("It was good for a week.")
+    else:
+        words = ngettext("It was good for a day.", "It was good for %(days)d days.", age.days)
+        good_for = words % {"days": age.days}
+    anew = _ANEW.get(purpose, gettext("You can have a new one sent to you from the page with your choices."))
+    return f"{good_for} {anew}"

@@ -11,10 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
+from mailer.languages import day_in_words, long_day
 from papers.models import Paper
 from subscriptions.forms import PauseForm, PreferencesForm, initial_of
-from subscriptions.leanings import clear_leanings, set_leaning
+from subscriptions.leanings import clear_leanings, learned_of, set_leaning
 from subscriptions.models import Leaning, Subscriber, SubscriberState
 from subscriptions.own_links import OWN_LINKS, ask_for_link
 from subscriptions.pages.links import about, bad_link, done, logged, with_subscriber
@@ -28,11 +30,12 @@ from subscriptions.words import rhythm
 logger = logging.getLogger(__name__)
 
 SAID = {
-    "paused": "Your mail is paused.",
-    "resumed": "Your mail comes again.",
-    "cleared": "Forgotten.",
-    "mailed": "A mail with the link is on its way to you, unless several went within the last day. It is good for two "
-    "hours.",
+    "paused": gettext_lazy("Your mail is paused."),
+    "resumed": gettext_lazy("Your mail comes again."),
+    "cleared": gettext_lazy("Forgotten."),
+    "mailed": gettext_lazy(
+        "A mail with the link is on its way to you, unless several went within the last day. It is good for two hours."
+    ),
 }
 _READERS = {SubscriberState.ACTIVE, SubscriberState.PAUSED}
 
@@ -43,7 +46,7 @@ def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
     if subscriber.state not in _READERS:
         return _nothing_to_manage(request, subscriber, token)
     if request.method != "POST":
-        said = SAID.get(request.GET.get("done", ""), "")
+        said = str(SAID.get(request.GET.get("done", ""), ""))
         return _show(request, subscriber, token, PreferencesForm(initial=_initial(subscriber)), said=said)
     form = PreferencesForm(request.POST, initial=_initial(subscriber))
     if "preview" in request.POST:
@@ -56,7 +59,7 @@ def manage(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
     change_preferences(subscriber=subscriber, preferences=chosen, now=timezone.now())
     subscriber.refresh_from_db()
     fresh = PreferencesForm(initial=_initial(subscriber))
-    return _show(request, subscriber, token, fresh, said="Saved. Your next mail follows these choices.")
+    return _show(request, subscriber, token, fresh, said=gettext("Saved. Your next mail follows these choices."))
 
 
 @with_subscriber(Purpose.MANAGE)
@@ -70,7 +73,7 @@ def pause_page(request: HttpRequest, subscriber: Subscriber, token: str) -> Http
         return _back(token, "resumed")
     form, today = PauseForm(request.POST), today_of(subscriber, now=now)
     if form.is_valid() and not today < form.cleaned_data["until"] <= today + LONGEST_PAUSE:
-        form.add_error("until", "Please give a day between tomorrow and a year from now.")
+        form.add_error("until", gettext("Please give a day between tomorrow and a year from now."))
     if not form.is_valid():
         choices = PreferencesForm(initial=_initial(subscriber))
         return logged(_show(request, subscriber, token, choices, pause_form=form, status=422))
@@ -112,7 +115,12 @@ def signal(request: HttpRequest, subscriber: Subscriber, token: str, leaning: st
     """A page with the paper and two buttons: more like this, less like this."""
     paper = Paper.objects.select_related("merged_into").filter(pk=paper_id).first()
     if paper is None:
-        return bad_link(request, "There is no such paper", "Please use the whole link as it stands in the mail.", 404)
+        return bad_link(
+            request,
+            gettext("There is no such paper"),
+            gettext("Please use the whole link as it stands in the mail."),
+            404,
+        )
     if subscriber.state not in _READERS:
         return _not_subscribed(request)
     context = {**about(subscriber, token), "paper": paper.merged_into or paper, "leaning": leaning}
@@ -123,10 +131,11 @@ def signal(request: HttpRequest, subscriber: Subscriber, token: str, leaning: st
     set_leaning(subscriber=subscriber, paper=paper, leaning=chosen, now=timezone.now())
     return done(
         request,
-        "Noted",
-        f"{chosen.label}: «{paper.title}». You can see and clear what you told us at any time.",
+        gettext("Noted"),
+        gettext("%(leaning)s: «%(title)s». You can see and clear what you told us at any time.")
+        % {"leaning": chosen.label, "title": paper.title},
         url=f"{link(Purpose.MANAGE, subscriber.public_id)}#more-or-less",
-        link_text="See what you told us",
+        link_text=gettext("See what you told us"),
     )
 
 
@@ -146,18 +155,31 @@ def _show(
         **about(subscriber, token),
         "form": form,
         "said": said,
-        "rhythm": rhythm(subscriber),
+        "rhythm": _rhythm(subscriber),
+        "paused_until": subscriber.paused_until and day_in_words(subscriber.paused_until),
         "subscriber": subscriber,
         "seed_titles": titles_of(chosen.seed_papers).values(),
         "pause_form": pause_form or PauseForm(),
         "first_day": today + dt.timedelta(days=1),
         "last_day": today + LONGEST_PAUSE,
         "signals": subscriber.signals.select_related("paper")[:100],
+        "learned": learned_of(subscriber),
         "own_links": [(purpose.value, words) for purpose, words in OWN_LINKS.items()],
         "unsubscribe_url": link(Purpose.UNSUBSCRIBE, subscriber.public_id),
         "reply_to": settings.REPLY_TO,
     }
     return render(request, "subscriptions/manage.html", context, status=status)
+
+
+def _rhythm(subscriber: Subscriber) -> str:
+    """When mail comes, and that it pauses, where it does."""
+    when = rhythm(subscriber)
+    if subscriber.state != SubscriberState.PAUSED:
+        return when
+    if not subscriber.paused_until:
+        return gettext("paused")
+    day = long_day(subscriber.paused_until)
+    return gettext("paused until %(day)s; then %(rhythm)s") % {"day": day, "rhythm": when}
 
 
 def _initial(subscriber: Subscriber) -> dict[str, object]:
@@ -170,13 +192,17 @@ def _nothing_to_manage(request: HttpRequest, subscriber: Subscriber, token: str)
     context = {
         **about(subscriber, token),
         "own_links": own if subscriber.state == SubscriberState.UNSUBSCRIBED else [],
-        "said": SAID.get(request.GET.get("done", ""), ""),
+        "said": str(SAID.get(request.GET.get("done", ""), "")),
     }
     return render(request, "subscriptions/not_subscribed.html", context)
 
 
 def _not_subscribed(request: HttpRequest) -> HttpResponse:
-    return done(request, "You are not subscribed", "There is nothing to change here. You are welcome to sign up again.")
+    return done(
+        request,
+        gettext("You are not subscribed"),
+        gettext("There is nothing to change here. You are welcome to sign up again."),
+    )
 
 
 def _back(token: str, said: str) -> HttpResponse:

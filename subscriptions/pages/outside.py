@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.shortcuts import render
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -61,13 +62,13 @@ def api(request: HttpRequest) -> HttpResponse:
     if request.method == "OPTIONS":
         return _open_to_all(HttpResponse(status=204))
     if request.content_type != "application/json":
-        return _refusal({"": ["Please send application/json."]}, status=415)
+        return _refusal({"": [gettext("Please send application/json.")]}, status=415)
     try:
         sent = json.loads(request.body)
     except (ValueError, RecursionError, RawPostDataException, UnreadablePostError):
-        return _refusal({"": ["This is no JSON."]}, status=400)
+        return _refusal({"": [gettext("This is no JSON.")]}, status=400)
     if not isinstance(sent, dict):
-        return _refusal({"": ["Please send one JSON object."]}, status=400)
+        return _refusal({"": [gettext("Please send one JSON object.")]}, status=400)
     form = SubscribeForm(data=_as_form_data(sent))
     if not form.is_valid():
         log_refusal(form)
@@ -81,8 +82,11 @@ def api(request: HttpRequest) -> HttpResponse:
         case Unwelcome(reason=reason):
             return _refusal({"email": [reason]}, status=422)
         case TooOften(seconds=seconds) | TooMany(seconds=seconds) as busy:
-            words, status = ("Too many sign-ups", 429) if isinstance(busy, TooOften) else ("Too many people", 503)
-            response = _refusal({"": [f"{words} just now. Please try again later."]}, status=status)
+            if isinstance(busy, TooOften):
+                words, status = gettext("Too many sign-ups just now. Please try again later."), 429
+            else:
+                words, status = gettext("Too many people just now. Please try again later."), 503
+            response = _refusal({"": [words]}, status=status)
             response["Retry-After"] = str(max(1, ceil(seconds)))
             return response
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from subscriptions.addresses import mask_address
 from subscriptions.asking_again import answer_yes
@@ -58,9 +59,11 @@ def erase(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespo
     erase_reader(public_id=subscriber.public_id, now=timezone.now())
     return done(
         request,
-        "You are forgotten",
-        "All that we kept about you is gone. What stays is a code from which your address cannot be read: by it we know"
-        " not to mail you. You are welcome to sign up again at any time.",
+        gettext("You are forgotten"),
+        gettext(
+            "All that we kept about you is gone. What stays is a code from which your address cannot be read: by it "
+            "we know not to mail you. You are welcome to sign up again at any time."
+        ),
     )
 
 
@@ -68,7 +71,7 @@ def erase(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespo
 def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Give the new address, which is then asked itself. The page says the same whatever we know of it."""
     if subscriber.state not in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
-        return done(request, "You are not subscribed", "There is nothing to change here.")
+        return done(request, gettext("You are not subscribed"), gettext("There is nothing to change here."))
     form = NewAddressForm(request.POST if request.method == "POST" else None)
     context = {**about(subscriber, token), "form": form}
     if request.method != "POST":
@@ -83,9 +86,11 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
             transaction.on_commit(lambda: send_notices.delay([notice_id]), robust=True)
     return done(
         request,
-        "Look into your new inbox",
-        "A mail is on its way to the new address, unless one went there within the last day. Open the link in it and"
-        " press the button there. Until then your papers come to the old address.",
+        gettext("Look into your new inbox"),
+        gettext(
+            "A mail is on its way to the new address, unless one went there within the last day. Open the link in it "
+            "and press the button there. Until then your papers come to the old address."
+        ),
     )
 
 
@@ -100,10 +105,12 @@ def new_address(request: HttpRequest, public_id: str, token: str) -> HttpRespons
         return render(request, "subscriptions/new_address.html", context)
     match confirm_new_address(public_id=public_id, now=timezone.now()):
         case MoveResult.MOVED:
-            return done(request, "Done", "Your papers come to this address from now on.")
+            return done(request, gettext("Done"), gettext("Your papers come to this address from now on."))
         case MoveResult.TAKEN:
             return done(
-                request, "This address has a subscription of its own", "Nothing was changed. You can end either one."
+                request,
+                gettext("This address has a subscription of its own"),
+                gettext("Nothing was changed. You can end either one."),
             )
         case MoveResult.NO_LONGER_ASKED:
             return _no_change(request)
@@ -113,24 +120,24 @@ def new_address(request: HttpRequest, public_id: str, token: str) -> HttpRespons
 def keep(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """«Do you still want this?», with a button that says yes."""
     if subscriber.state not in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
-        return done(request, "You are not subscribed", "You are welcome to sign up again.")
+        return done(request, gettext("You are not subscribed"), gettext("You are welcome to sign up again."))
     if request.method != "POST":
         url = link(Purpose.UNSUBSCRIBE, subscriber.public_id)
         return render(request, "subscriptions/keep.html", {**about(subscriber, token), "unsubscribe_url": url})
     answer_yes(subscriber=subscriber, now=timezone.now())
     return done(
         request,
-        "Good to have you",
-        "Your papers come as before.",
+        gettext("Good to have you"),
+        gettext("Your papers come as before."),
         url=link(Purpose.MANAGE, subscriber.public_id),
-        link_text="Change what you get",
+        link_text=gettext("Change what you get"),
     )
 
 
 def _no_change(request: HttpRequest) -> HttpResponse:
     return bad_link(
         request,
-        "This link is no longer good",
-        "It was used before, or another address was asked for since.",
+        gettext("This link is no longer good"),
+        gettext("It was used before, or another address was asked for since."),
         410,
     )

@@ -7,7 +7,19 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digests.selection import Candidate, Chosen, Reader, Section, select_digest, trend_order
+from digests.selection import (
+    Arranged,
+    Candidate,
+    Chosen,
+    Liking,
+    Reader,
+    Section,
+    Taste,
+    arrange,
+    choose,
+    select_digest,
+    trend_order,
+)
 
 DAY = dt.date(2026, 11, 23)
 
@@ -173,3 +185,75 @@ def test_new_versions_are_for_those_who_asked_for_them_unless_picked():
     assert set(ids(select_digest(papers, Reader(topics=("nlp",), wants_replacements=True)))) == {1, 2, 3}
     had = Reader(topics=("nlp",), wants_replacements=True, seen_paper_ids=frozenset({1}))
     assert 1 not in ids(select_digest(papers, had))
+
+
+def offer(papers: list[Candidate], *, same: dict[int, frozenset[int]] | None = None) -> Arranged:
+    return arrange(papers, same=same)
+
+
+def liking(paper_id: int, score: float, *, anywhere: bool = False) -> Liking:
+    return Liking(paper_id, score, anywhere, "more", "A paper")
+
+
+def test_what_is_like_the_liked_comes_before_the_rest_of_the_topic_and_is_owed_to_it():
+    papers = [paper(1, topics=("nlp",), upvotes=90), paper(2, topics=("nlp",)), paper(3, topics=("nlp",))]
+    chosen = choose(offer(papers), Reader(topics=("nlp",)), taste=Taste((liking(2, 1.5),)))
+    assert chosen[0] == Chosen(2, Section.PERSONAL, topic="nlp", liked="more", liked_title="A paper")
+    assert ids(chosen) == [2, 1, 3]
+
+
+def test_from_outside_the_topics_comes_only_what_fits_anywhere_but_without_topics_all():
+    papers = [paper(1, topics=("nlp",)), paper(2, topics=("vision",)), paper(3, topics=("vision",))]
+    taste = Taste((liking(2, 1.9), liking(3, 2.2, anywhere=True)))
+    assert ids(choose(offer(papers), Reader(topics=("nlp",), max_papers=2), taste=taste)) == [3, 1]
+    assert ids(choose(offer(papers), Reader(max_papers=2), taste=taste)) == [3, 2]
+
+
+def test_todays_papers_come_before_better_ones_of_the_days_before_but_not_in_a_weeks_digest():
+    papers = [paper(1, age=0), paper(2, age=3), paper(3, age=5)]
+    taste = Taste((liking(3, 4.5), liking(2, 2.9), liking(1, 1.0)))
+    assert ids(choose(offer(papers), Reader(), taste=taste)) == [3, 1, 2]
+    assert ids(choose(offer(papers), Reader(), taste=taste, is_weekly=True)) == [3, 2, 1]
+
+
+def test_what_sinks_comes_last_but_for_what_was_asked_for_in_so_many_words_or_picked():
+    papers = [paper(1, topics=("nlp",)), paper(2, pick=0), paper(3), paper(4, upvotes=9)]
+    asked = [Chosen(4, Section.PERSONAL, author="Ada Lovelace")]
+    taste = Taste(sunk=frozenset({1, 2, 4}))
+    assert ids(choose(offer(papers), Reader(topics=("nlp",)), asked, taste=taste)) == [2, 4, 3, 1]
+
+
+def test_of_papers_that_say_the_same_one_is_taken_and_a_pick_wins():
+    papers = [paper(1, upvotes=9), paper(2), paper(3, pick=0), paper(4, upvotes=8)]
+    same = {1: frozenset({3}), 3: frozenset({1}), 2: frozenset({4}), 4: frozenset({2})}
+    assert ids(choose(offer(papers, same=same), Reader())) == [3, 4]
+
+
+def test_no_topic_floods_the_mail_while_another_has_something_to_say():
+    papers = [paper(number, topics=("nlp",), upvotes=100 - number) for number in range(1, 20)]
+    papers += [paper(number, topics=("vision",)) for number in range(20, 24)]
+    chosen = choose(offer(papers), Reader(topics=("nlp", "vision"), max_papers=10))
+    assert [choice.topic for choice in chosen] == ["nlp"] * 5 + ["vision"] * 4 + ["nlp"]
+    alone = choose(offer(papers), Reader(topics=("nlp",), max_papers=10))
+    assert ids(alone) == list(range(1, 11))
+
+
+@given(st.data())
+def test_whatever_was_learned_each_paper_comes_once_and_none_that_was_seen(data: st.DataObject):
+    numbers = st.integers(1, 30)
+    papers = [
+        paper(
+            number,
+            topics=tuple(data.draw(st.sets(st.sampled_from("abc"), max_size=2))),
+            pick=data.draw(st.sampled_from([None, None, 1])),
+        )
+        for number in data.draw(st.sets(numbers))
+    ]
+    likings = tuple(liking(pk, score) for pk, score in data.draw(st.dictionaries(numbers, st.floats(1, 6))).items())
+    taste = Taste(likings, frozenset(data.draw(st.sets(numbers))))
+    seen = frozenset(data.draw(st.sets(numbers)))
+    reader = Reader(topics=("a", "b"), max_papers=data.draw(st.integers(1, 20)), seen_paper_ids=seen)
+    chosen = ids(choose(offer(papers), reader, taste=taste))
+    left = {one.paper_id for one in papers} - seen
+    assert len(chosen) == len(set(chosen)) == min(len(left), reader.max_papers)
+    assert set(chosen) <= left

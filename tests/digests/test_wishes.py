@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,27 @@ def digest(wishes: Wishes, *, max_papers: int = 10, seen: frozenset[int] = froze
     reader = Reader(topics=("all",), max_papers=max_papers, seen_paper_ids=seen | muted_ids(INDEX, wishes))
     chosen = choose(arranged, reader, wanted(INDEX, arranged, wishes))
     return [(choice.paper_id, reason_of(choice, topic_name=str)) for choice in chosen]
+
+
+@pytest.mark.parametrize(
+    ("followed", "on_paper", "is_found"),
+    [
+        ("Yoshua Bengio", "Y. Bengio", True),
+        ("Y. Bengio", "Yoshua Bengio", True),
+        ("Y Bengio", "Bengio, Y.", True),
+        ("Yann A. LeCun", "Y. LeCun", True),
+        ("Y. A. LeCun", "Yann André LeCun", True),
+        ("Y. B. LeCun", "Yann André LeCun", False),
+        ("Yoshua Bengio", "Yolanda Bengio", False),
+        ("Yoshua Bengio", "S. Bengio", False),
+        ("Yoshua Bengio", "Y. Bengiol", False),
+        ("Bengio", "Y. Bengio", False),
+        ("Y. Bengio", "Bengio", False),
+    ],
+)
+def test_initials_stand_for_the_first_names_they_begin(followed: str, on_paper: str, is_found: bool):
+    papers = {7: PaperText(title="A title", abstract="", authors=(on_paper, "Somebody Else"))}
+    assert index_papers(papers).by_author(followed) == ({7: on_paper} if is_found else {})
 
 
 def test_papers_of_people_one_follows_come_first_with_the_name_as_it_stands_there():

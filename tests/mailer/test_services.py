@@ -16,7 +16,7 @@ from django.core.mail import get_connection
 from pytest_django import Settings
 
 from config import settings as project
-from mailer.handoff import Accepted, Refused, hand_off
+from mailer.handoff import Accepted, NoAnswer, Refused, TryLater, hand_off
 from mailer.messages import Message
 from tests.mails.samples import digest_message, notice_message
 from tests.servers import Received, Reply, json_reply, serve
@@ -319,6 +319,64 @@ def test_digests_go_in_a_stream_of_their_own_and_confirmations_do_not(settings: 
 def test_a_refusal_is_a_refusal(settings: Settings, provider: str):
     outcome, _, _ = send(settings, provider, digest_message, json_reply({"message": "no"}, status=422))
     assert isinstance(outcome, Refused)
+
+
+def amazon_error(code: str, status: int) -> Reply:
+    return Reply(
+        status=status,
+        headers={"Content-Type": "application/json", "x-amzn-ErrorType": code},
+        body=json.dumps({"message": "no"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "outcome"),
+    [
+        ("MessageRejected", 400, Refused),
+        ("BadRequestException", 400, Refused),
+        ("TooManyRequestsException", 429, TryLater),
+        ("ThrottlingException", 400, TryLater),
+        ("LimitExceededException", 400, TryLater),
+        ("AccountSuspendedException", 400, TryLater),
+        ("SendingPausedException", 400, TryLater),
+        ("MailFromDomainNotVerifiedException", 400, TryLater),
+        ("UnrecognizedClientException", 403, TryLater),
+        ("InternalFailure", 500, TryLater),
+        ("ServiceUnavailable", 503, TryLater),
+    ],
+)
+def test_what_amazon_says_no_with_is_asked_once_and_understood(
+    settings: Settings, code: str, status: int, outcome: type
+):
+    # `send` holds it against a single request.
+    said, _, _ = send(settings, "ses", digest_message, amazon_error(code, status))
+    assert isinstance(said, outcome)
+    if status == 429 or code == "ThrottlingException":
+        assert said.wait_seconds == 60
+
+
+def test_where_amazon_does_not_answer_the_mail_is_not_sent_again(settings: Settings):
+    # Their client would ask four times more.
+    said, _, _ = send(settings, "ses", digest_message, Reply(raw=[b""]))
+    assert isinstance(said, NoAnswer)
+
+
+def test_where_amazon_cannot_be_reached_nothing_has_left(settings: Settings):
+    with serve({}) as server:
+        use(settings, "ses", server.url)
+    said = hand_off(digest_message(), connection=get_connection())
+    assert said == TryLater("The mail service could not be reached.")
+
+
+def test_all_connections_to_amazon_share_one_client(settings: Settings):
+    with serve({APIS["ses"].route: APIS["ses"].answer}) as server:
+        use(settings, "ses", server.url)
+        one, other = get_connection(), get_connection()
+        one.open()
+        other.open()
+        assert one.client is other.client
+        one.close()
+        assert isinstance(hand_off(digest_message(), connection=other), Accepted)
 
 
 def test_over_smtp_the_same_arrives(settings: Settings):

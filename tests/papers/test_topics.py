@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papers.defaults import DEFAULT_TOPICS
 from papers.topics import TopicRule, match_topics
 
 
@@ -74,14 +73,6 @@ def test_a_rule_without_any_condition_matches_nothing():
 def test_slugs_come_in_the_order_of_the_rules():
     rules = [TopicRule("b", any_words=("x",)), TopicRule("a", any_words=("x",))]
     assert match_topics(title="x", abstract="", categories=(), rules=rules) == ["b", "a"]
-
-
-def test_twelve_categories_and_three_themes_ship_each_with_a_name_and_words_about_it():
-    categories = [topic for topic in DEFAULT_TOPICS if topic.get("categories")]
-    themes = [topic for topic in DEFAULT_TOPICS if topic.get("any_words")]
-    assert (len(categories), len(themes), len(DEFAULT_TOPICS)) == (12, 3, 15)
-    assert all(topic["name"] and topic["description"] for topic in DEFAULT_TOPICS)
-    assert len({topic["slug"] for topic in DEFAULT_TOPICS}) == 15
 
 
 # The matcher as anybody would write it, which the quick one must not differ from.

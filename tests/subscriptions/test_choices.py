@@ -87,9 +87,9 @@ def test_what_was_not_sent_stays_as_it_was(client: Client):
         ("seeds", "not a paper", "is no arXiv id or link"),
         ("mute_words", "!!!", "has no letters in it"),
         ("mute_words", "\n".join(f"word{number}" for number in range(21)), "Please give at most 20."),
-        ("authors", "x" * 61, "is too long for a name"),
-        ("cadence", "hourly", "Please choose how often from the list."),
-        ("hour", "24", "Please choose an hour from the list."),
+        ("authors", "x" * 61, "is too long for one entry"),
+        ("cadence", "hourly", "Please choose one from the list."),
+        ("hour", "24", "Please choose one from the list."),
         ("max_papers", "0", "Please give a whole number from 1 to 20."),
         ("interest", "x" * 501, "at most 500 characters"),
     ],
@@ -151,7 +151,7 @@ def test_without_javascript_a_button_brings_the_form_back_with_the_count_and_kee
     assert "We look for tool use" in said
     assert "Please give the address" not in said
     # Found by name, or ticked; no others.
-    assert [box.data["value"] for _, boxes in SubscribeForm(sent).topic_groups() for box, _ in boxes] == [
+    assert [box.data["value"] for _, boxes, _ in SubscribeForm(sent).topic_groups() for box, _ in boxes] == [
         "language",
         "vision",
     ]

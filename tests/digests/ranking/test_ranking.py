@@ -11,7 +11,7 @@ from scipy import sparse
 from digests.ranking.features import COLUMNS, MOST_WORDS, count_features
 from digests.ranking.latent import latent_space, rank_by_examples
 from digests.ranking.models import Opinion, ReaderModel, learn
-from digests.ranking.scoring import FOLLOWED, freshness, likeness, rank_for_many, score
+from digests.ranking.scoring import freshness, likeness, rank_for_many, score
 from digests.ranking.thinning import thin
 from digests.ranking.weighting import Corpus, average, weigh
 
@@ -90,7 +90,7 @@ def test_less_like_this_takes_a_paper_down(table: np.ndarray):
 
 
 def test_what_is_followed_is_lifted_and_falls_without(table: np.ndarray):
-    lifts = np.array([0, 0, FOLLOWED, 0], dtype=np.float32)
+    lifts = np.array([0, 0, 4.0, 0], dtype=np.float32)
     assert _order(_model(0), table, lifts)[0][0] == 2
     assert _order(_model(0), table)[0][0] == 0
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("digests", "0005_may_have_left"),
+        ("digests", "0007_comparisons_and_vectors"),
         ("subscriptions", "0008_language"),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("papers", "0007_one_liners"),
+        ("papers", "0008_topics_in_words"),
     ]
 
     operations = [

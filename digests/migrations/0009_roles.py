@@ -15,7 +15,7 @@ LOOK = {
         "dailysignal",
         "oneliner",
     ],
-    "digests": ["edition", "editionpaper", "deskchange"],
+    "digests": ["edition", "editionpaper", "deskchange", "comparison"],
 }
 CURATE = {
     "papers": {"paper": ["change"], "oneliner": ["change"], "topic": ["add", "change"]},
@@ -24,7 +24,16 @@ CURATE = {
 # Of the owner's tables, what the admin shows; records are looked at and not changed, whoever one is.
 OWN = {
     "papers": ["source", "paper", "topic", "fetch", "sourcechange", "backfill", "oneliner"],
-    "digests": ["edition", "editionpaper", "deskchange", "delivery", "skippedday", "letter", "letterdelivery"],
+    "digests": [
+        "edition",
+        "editionpaper",
+        "deskchange",
+        "delivery",
+        "skippedday",
+        "letter",
+        "letterdelivery",
+        "comparison",
+    ],
     "subscriptions": [
         "subscriber",
         "subscription",
@@ -75,8 +84,8 @@ def forget_roles(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("digests", "0006_desk"),
-        ("papers", "0008_corrections"),
+        ("digests", "0008_desk"),
+        ("papers", "0009_corrections"),
         ("subscriptions", "0008_language"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("admin", "0003_logentry_add_action_flag_choices"),
