@@ -99,6 +99,7 @@ def preview_page(request: HttpRequest, edition: Edition, *, context: dict[str, A
         "original": edition,
         "form": form,
         "subscriber": found.subscriber,
+        "chosen_topics": asked.getlist("topics"),
         "shown": found.shown,
         "checks": _checks(found.shown) if found.shown else [],
         "score": score,

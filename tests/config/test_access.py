@@ -1,8 +1,12 @@
 """Who gets into the admin: sign-in and its limit, the second factor, roles, and what is written down."""
 
 import datetime as dt
+import os
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +26,7 @@ from papers.models import Paper, Source
 from tests.factories import make_edition, make_paper, make_source, make_subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
+REPOSITORY = Path(__file__).resolve().parents[2]
 PASSWORD = "a-long-one-for-tests"
 
 
@@ -291,3 +296,30 @@ def test_a_password_that_was_changed_stands_in_no_log(client: Client, ada: User)
     assert User.objects.get().check_password("another-long-one")
     assert not any("another" in row.change_message for row in LogEntry.objects.all())
     assert time.monotonic() - started < 30
+
+
+# --- where it is ------------------------------------------------------------------------------------------------------
+
+
+def asked_of_the_settings(tmp_path: Path, admin_path: str) -> subprocess.CompletedProcess[str]:
+    code = "import django; django.setup(); from django.urls import reverse; print(reverse('admin:index'))"
+    env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        env={**env, "ADMIN_PATH": admin_path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_admin_is_where_the_owner_wants_it(tmp_path: Path):
+    assert asked_of_the_settings(tmp_path, "/inner/desk/").stdout == "/inner/desk/\n"
+
+
+def test_a_path_that_is_none_is_refused_with_what_is_wanted(tmp_path: Path):
+    done = asked_of_the_settings(tmp_path, "a b?")
+    assert done.returncode != 0
+    assert "ADMIN_PATH must be a path like admin or desk/inside" in done.stderr
