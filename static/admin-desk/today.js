@@ -74,6 +74,17 @@
     if (list) document.querySelector(".today-bar")?.append(list);
   };
 
+  const renewToken = async (data) => {
+    const answer = await fetch(form().action);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("today-form");
+    const token = fresh?.elements.csrfmiddlewaretoken?.value;
+    if (token) {
+      form().elements.csrfmiddlewaretoken.value = token;
+      data.set("csrfmiddlewaretoken", token);
+    }
+    return Boolean(token);
+  };
+
   const send = async (button) => {
     if (busy) return;
     busy = true;
@@ -82,7 +93,14 @@
     const focusIds = nextFocus(button?.id || document.activeElement?.id || "");
     document.getElementById("desk").setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(form().action, { method: "POST", body: data, headers: { "X-Desk": "1" } });
+      const post = () => fetch(form().action, { method: "POST", body: data, headers: { "X-Desk": "1" } });
+      let answer = await post();
+      // Somebody who signed in again has another token.
+      if (answer.status === 403 && (await renewToken(data))) answer = await post();
+      if (answer.status === 403 || new URL(answer.url).pathname.endsWith("/login/")) {
+        window.alert("You are signed out, or may not do this. What you typed is still here: sign in in another tab, and press once more.");
+        return;
+      }
       const html = await answer.text();
       if (answer.redirected && !new URL(answer.url).pathname.match(/\/edition\/\d+\/change\/$/)) {
         window.location.assign(answer.url);
@@ -142,7 +160,7 @@
         if ("inline" in field.dataset) data.set("inline", "1");
         const answer = await fetch(form().dataset.markdown, { method: "POST", body: data });
         const live = document.getElementById(field.dataset.live);
-        if (!answer.ok || !live) return;
+        if (!answer.ok || answer.redirected || !live) return;
         live.innerHTML = await answer.text(); // Sanitised by the site, as in mails.
         live.hidden = !field.value.trim();
       }, 250),

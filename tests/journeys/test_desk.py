@@ -259,6 +259,30 @@ def test_two_curators_at_once_see_what_the_other_did_and_lose_nothing(browser: B
         expect(grace.locator("#intro")).to_have_value("Grace's words.")
 
 
+def test_who_is_signed_out_while_writing_signs_in_elsewhere_and_loses_nothing(
+    browser: Browser, site: Site, curator: Any
+):
+    url = new_edition(site, days=5)
+    context = browser.new_context(base_url=site.url, storage_state=curator)
+    page = context.new_page()
+    told: list[str] = []
+    page.on("dialog", lambda dialog: (told.append(dialog.message), dialog.accept()))
+    page.goto(url)
+    page.fill("#intro", "An hour of work.")
+    context.clear_cookies()
+    page.locator(".today-moves button[value=save]").click()
+    expect(page.locator("#desk[aria-busy]")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert len(told) == 1
+    assert "What you typed is still here" in told[0]
+    other = context.new_page()
+    sign_in(other, site)
+    page.locator(".today-moves button[value=save]").click()
+    expect(page.locator(".messagelist")).to_contain_text("Saved: changed the introduction")
+    expect(page.locator("#intro")).to_have_value("An hour of work.")
+    context.close()
+
+
 def test_the_desk_is_accessible_and_fits_the_screen(browser: Browser, site: Site, curator: Any):
     url = new_edition(site, days=4)
     with visitor(browser, site, storage_state=curator) as page:
