@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from digests.models import Delivery, ReaderArchive
+from digests.models import Delivery, LetterDelivery, ReaderArchive
 from digests.reasons import in_words
 from mailer.languages import day_in_words
 from papers.models import Paper
@@ -11,7 +11,7 @@ from subscriptions.outgoing import SENT_STATES
 
 def read_history(subscriber_id: int, *, first: int = 0, count: int | None = None) -> dict[str, Any]:
     """`digests`, the newest first, from the `first` on, `count` of them (None: all), as plain values; and, with all of
-    them, the papers of those that are no longer kept one by one."""
+    them, the papers of those that are no longer kept one by one, and the owner's `letters`."""
     sent = Delivery.objects.filter(subscriber_id=subscriber_id, state__in=SENT_STATES)
     rows = list(
         sent.order_by("-edition__date", "-id").values_list("edition__date", "state", "paper_ids", "reasons")[
@@ -38,6 +38,11 @@ def read_history(subscriber_id: int, *, first: int = 0, count: int | None = None
         archive = ReaderArchive.objects.filter(subscriber_id=subscriber_id).first()
         older = _papers_of(set(archive.paper_ids)) if archive else {}
         found["older_papers"] = list(older.values())
+        letters = LetterDelivery.objects.filter(subscriber_id=subscriber_id, state__in=SENT_STATES)
+        found["letters"] = [
+            {"date": f"{begun_at:%Y-%m-%d}" if begun_at else "", "subject": subject, "state": state}
+            for subject, begun_at, state in letters.order_by("-id").values_list("letter__subject", "begun_at", "state")
+        ]
     return found
 
 

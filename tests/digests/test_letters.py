@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from digests import letters
+from digests.history import read_history
 from digests.letters import is_too_long, letter_books, plan_letters, send_letters, sendable, start
 from digests.models import Letter, LetterDelivery, LetterState
 from digests.receivers import on_mail_event
@@ -128,6 +129,16 @@ def test_a_worker_that_died_in_the_hand_off_leaves_it_unknown_and_never_sent_aga
     sweep(LetterDelivery)
     assert LetterDelivery.objects.get().state == OutgoingState.UNKNOWN
     assert send_all() == 0
+
+
+def test_a_reader_who_asks_for_their_data_finds_the_letters_they_had():
+    reader = make_subscriber()
+    start(letter(), now=NOW)
+    plan_letters()
+    assert read_history(reader.pk)["letters"] == []
+    send_all()
+    (found,) = read_history(reader.pk)["letters"]
+    assert (found["subject"], found["state"]) == ("A word", "accepted")
 
 
 def test_an_erased_reader_leaves_the_sum_as_it_was():
