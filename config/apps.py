@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class ConfigApp(AppConfig):
@@ -9,3 +10,9 @@ class ConfigApp(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 - importing registers the checks
+
+
+class DeskAdminConfig(AdminConfig):
+    """Django's admin, with our own way in."""
+
+    default_site = "config.admin_site.DeskSite"

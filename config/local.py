@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from config.supervisor import Program, Supervisor, SupervisorError, describe_exit
@@ -260,7 +261,7 @@ def describe(place: Place, *, sign_in: SignIn, mailbox: bool) -> str:
     password = sign_in.password or "the one you have set"
     rows = [
         ("Site", f"{place.site}/"),
-        ("Admin", f"{place.site}/admin/"),
+        ("Admin", f"{place.site}/{settings.ADMIN_PATH}/"),
         ("", f"user {sign_in.user}, password {password}"),
         ("Mailbox", f"{place.site}/outbox/" if mailbox else "none: mail leaves this machine (EMAIL_PROVIDER)"),
         ("Logs", f"{place.log_dir}/"),

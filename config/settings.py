@@ -65,12 +65,15 @@ INSTALLED_APPS = [
     "digests.apps.DigestsApp",
     "mailer.apps.MailerApp",
     "anymail",
-    "django.contrib.admin",
+    "config.apps.DeskAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
 ]
 
 MIDDLEWARE = [
@@ -82,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.webhooks.WebhookAnswers",
@@ -401,9 +405,23 @@ STORAGES = {
     },
 }
 
+# --- the admin ------------------------------------------------------------------------------------
+ADMIN_PATH = env.text("ADMIN_PATH", "admin", "Where the admin is on the site: /admin/, or another path.").strip("/")
+if not re.fullmatch(r"[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)*", ADMIN_PATH):
+    raise ImproperlyConfigured(f"ADMIN_PATH must be a path like admin or desk/inside, not {ADMIN_PATH!r}.")
+ADMIN_TWO_FACTOR = env.flag(
+    "ADMIN_TWO_FACTOR", "Everybody who signs in to the admin must have a second factor; without it each may."
+)
+SESSION_COOKIE_AGE = 3600 * max(
+    1, env.number("ADMIN_SESSION_HOURS", 12, "After how many hours one signs in to the admin again.")
+)
+SESSION_COOKIE_SAMESITE = "Lax"
+OTP_TOTP_ISSUER = SITE_NAME
 AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]

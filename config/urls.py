@@ -22,7 +22,7 @@ urlpatterns = [
     path("", include("subscriptions.urls")),
     path("healthz", healthz),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")),
-    path("admin/", admin.site.urls),
+    path(f"{settings.ADMIN_PATH}/", admin.site.urls),
     path("anymail/", include("anymail.urls")),
 ]
 if settings.LOCAL_MAILBOX:

@@ -1,8 +1,9 @@
 """The books of an edition: every reader who was due, and what became of them. They must balance."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from digests.models import Delivery, Edition, EditionArchive
 from subscriptions.outgoing import OutgoingState
@@ -33,6 +34,12 @@ def read_books(edition: Edition) -> Books:
         audience=rows.count() + _archived_audience(edition),
         counts={state: found.get(state.value, 0) + archived.get(state.value, 0) for state in OutgoingState},
     )
+
+
+def count_books(rows: QuerySet[Any]) -> Books:
+    """The books of these mails, as of now, whatever kind they are."""
+    found = dict(rows.values_list("state").annotate(Count("id")).order_by())
+    return Books(audience=rows.count(), counts={state: found.get(state.value, 0) for state in OutgoingState})
 
 
 def _archived_audience(edition: Edition) -> int:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from digests.comparing import end, running, standing
 from digests.interleaving import A, B
 from digests.models import Comparison
+from papers.desk import DeskTable
 
 
 class ComparisonForm(forms.ModelForm[Comparison]):
@@ -30,7 +31,7 @@ class ComparisonForm(forms.ModelForm[Comparison]):
 
 
 @admin.register(Comparison)
-class ComparisonAdmin(admin.ModelAdmin[Comparison]):
+class ComparisonAdmin(DeskTable, admin.ModelAdmin[Comparison]):
     form = ComparisonForm
     fields = ["name", "rival", "results"]
     readonly_fields = ["results"]

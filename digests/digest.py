@@ -1,7 +1,7 @@
 """One reader's digest: what is chosen out of the editions since their last one, and how it reads as a mail."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -13,9 +13,9 @@ from digests.models import Comparison, Delivery, Edition, Rival
 from digests.press import HEADINGS, Line, Personal, papers_for_you, preheader, subject_of
 from digests.readers import Recipient, read_recipients
 from digests.reasons import in_words, section_of
-from digests.selection import NO_TASTE, Chosen, Reader, choose
+from digests.selection import NO_TASTE, Arranged, Chosen, Reader, choose
 from digests.shelf import ORDER, DigestKind, Shelf
-from digests.wishes import muted_ids, wanted
+from digests.wishes import WordIndex, muted_ids, wanted
 from mailer.languages import speaking
 from mailer.messages import ListHeaders, Message, Parts, Rendered, compose, render
 from subscriptions.models import Subscriber
@@ -59,27 +59,14 @@ def build_digest(subscriber: Subscriber, edition: Edition, *, shelf: Shelf) -> D
 def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Digest:
     """The same for a reader who was read with others. Asks the database only for what the shelf does not hold yet."""
     editions = shelf.covered(recipient.last_date, edition)
-    reader = Reader(
-        topics=recipient.topic_slugs,
-        max_papers=recipient.max_papers,
-        wants_replacements=recipient.wants_replacements,
-        wants_cross_lists=recipient.wants_cross_lists,
-        wants_picks=recipient.wants_picks,
-        seen_paper_ids=recipient.seen_paper_ids,
-    )
     is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
     kinds = {
-        "with_replacements": reader.wants_replacements,
-        "with_cross_lists": reader.wants_cross_lists,
-        "with_picks": reader.wants_picks,
+        "with_replacements": recipient.wants_replacements,
+        "with_cross_lists": recipient.wants_cross_lists,
+        "with_picks": recipient.wants_picks,
     }
     arranged = shelf.candidates(editions, **kinds, is_weekly=is_weekly)
-    asked: Sequence[Chosen] = ()
-    if recipient.wishes is not None:
-        words = shelf.words(editions)
-        if muted := muted_ids(words, recipient.wishes):
-            reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
-        asked = wanted(words, arranged, recipient.wishes)
+    reader, asked = _asked_for(recipient, arranged, words=lambda: shelf.words(editions))
     chosen = choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
     comparison, teams = shelf.comparison(), dict[int, str]()
     if comparison is not None:
@@ -99,6 +86,34 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
         comparison=comparison,
         teams=teams,
     )
+
+
+def choose_papers(recipient: Recipient, arranged: Arranged, *, words: Callable[[], WordIndex]) -> tuple[Chosen, ...]:
+    """This reader's papers out of those that were arranged, without what a comparison mixes in. `words` are looked up
+    only for whoever looks for some."""
+    reader, asked = _asked_for(recipient, arranged, words=words)
+    is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
+    return choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
+
+
+def _asked_for(
+    recipient: Recipient, arranged: Arranged, *, words: Callable[[], WordIndex]
+) -> tuple[Reader, Sequence[Chosen]]:
+    """What the choice hangs on, and the papers that this reader asked for in so many words."""
+    reader = Reader(
+        topics=recipient.topic_slugs,
+        max_papers=recipient.max_papers,
+        wants_replacements=recipient.wants_replacements,
+        wants_cross_lists=recipient.wants_cross_lists,
+        wants_picks=recipient.wants_picks,
+        seen_paper_ids=recipient.seen_paper_ids,
+    )
+    if recipient.wishes is None:
+        return reader, ()
+    found = words()
+    if muted := muted_ids(found, recipient.wishes):
+        reader = replace(reader, seen_paper_ids=reader.seen_paper_ids | muted)
+    return reader, wanted(found, arranged, recipient.wishes)
 
 
 def repeat_digest(

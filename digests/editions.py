@@ -227,7 +227,7 @@ def _drop_gone(edition: Edition) -> None:
 def _discard_empty(edition: Edition) -> None:
     """A draft that nobody touched and that has nothing to show is none."""
     rest = edition.entries.exclude(choice=Choice.CANDIDATE, is_replacement=True)
-    if edition.state == EditionState.DRAFT and not (edition.title or edition.intro or rest.exists()):
+    if edition.state == EditionState.DRAFT and not (edition.title or edition.subject or edition.intro or rest.exists()):
         edition.delete()
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from digests.models import NO_EDITION, NOTHING_TO_SAY, Delivery, ReaderArchive, SkippedDay
+from digests.models import NO_EDITION, NOTHING_TO_SAY, Delivery, LetterDelivery, ReaderArchive, SkippedDay
 from digests.reasons import in_words
 from mailer.languages import day_in_words
 from papers.models import Paper
@@ -15,7 +15,7 @@ MOST_SKIPPED = 20
 
 def read_history(subscriber_id: int, *, first: int = 0, count: int | None = None) -> dict[str, Any]:
     """`digests`, the newest first, from the `first` on, `count` of them (None: all), as plain values; and, with all of
-    them, the papers of those that are no longer kept one by one."""
+    them, the papers of those that are no longer kept one by one, and the owner's `letters`."""
     told = [*SENT_STATES, OutgoingState.SKIPPED]
     sent = Delivery.objects.filter(subscriber_id=subscriber_id, state__in=told)
     rows = list(
@@ -50,6 +50,11 @@ def read_history(subscriber_id: int, *, first: int = 0, count: int | None = None
         archive = ReaderArchive.objects.filter(subscriber_id=subscriber_id).first()
         older = _papers_of(set(archive.paper_ids)) if archive else {}
         found["older_papers"] = list(older.values())
+        letters = LetterDelivery.objects.filter(subscriber_id=subscriber_id, state__in=SENT_STATES)
+        found["letters"] = [
+            {"date": f"{begun_at:%Y-%m-%d}" if begun_at else "", "subject": subject, "state": state}
+            for subject, begun_at, state in letters.order_by("-id").values_list("letter__subject", "begun_at", "state")
+        ]
     return found
 
 

@@ -42,12 +42,18 @@ class Edition(models.Model):
     intro = models.TextField(
         blank=True, help_text="A few words to all readers. **bold**, *italic* and [links](…) work."
     )
+    subject = models.CharField(
+        max_length=120, blank=True, help_text="The subject line of its mails. Empty: the day and the first paper."
+    )
     cutoff_at = models.DateTimeField(
         "cut-off", help_text="When it publishes itself; papers first seen later go into the next."
     )
     published_at = models.DateTimeField("published", null=True, blank=True)
     revision = models.PositiveIntegerField(
         default=1, editable=False, help_text="Grows with each change after publishing."
+    )
+    version = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Grows with each change at the desk, so that nobody undoes another's."
     )
     papers: "models.ManyToManyField[Paper, EditionPaper]" = models.ManyToManyField(
         Paper, through="EditionPaper", related_name="editions"
@@ -99,6 +105,9 @@ class EditionPaper(models.Model):
         blank=True,
         help_text="Why you picked it: shown above the paper. **bold**, *italic* and [links](…) work.",
     )
+    hidden_reason = models.CharField(
+        max_length=200, blank=True, help_text="Why it is hidden: for the desk alone, readers never see it."
+    )
 
     objects = EditionPaperQuerySet.as_manager()
 
@@ -108,6 +117,36 @@ class EditionPaper(models.Model):
 
     def __str__(self) -> str:
         return f"{self.paper_id} in {self.edition_id}"
+
+
+class DeskChange(models.Model):
+    """Somebody changed an edition at the desk: who, when, and what it was before and after. Never changed afterwards.
+
+    `before` and `after` hold the same keys; `digests.curation` says which there are.
+    """
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="changes")
+    version = models.PositiveIntegerField(help_text="The edition's, after this change.")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=150, help_text="A name of the admin, or the command.")
+    what = models.CharField(max_length=200)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    undoes = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="undone_by",
+        help_text="What it took back.",
+    )
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [models.UniqueConstraint(fields=["edition", "version"], name="desk_change_once")]
+
+    def __str__(self) -> str:
+        return f"{self.by}: {self.what}"
 
 
 class Delivery(Outgoing):
@@ -153,6 +192,49 @@ class Delivery(Outgoing):
 # Reasons that are told to readers, too.
 NOTHING_TO_SAY = "Nothing to say: every paper of the edition was sent before."
 NO_EDITION = "No new edition was published."
+
+
+class LetterState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    SENDING = "sending", "Goes out"
+    PAUSED = "paused", "Paused: nothing is handed over"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Letter(models.Model):
+    """The owner's own words to all readers, once."""
+
+    subject = models.CharField(max_length=120)
+    body = models.TextField(help_text="**bold**, *italic*, [links](https://…) and lists work.")
+    state = models.CharField(max_length=10, choices=LetterState, default=LetterState.DRAFT, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField("started", null=True, blank=True, editable=False)
+    is_planned = models.BooleanField(default=False, editable=False, help_text="Every reader has a row.")
+    planned_to = models.BigIntegerField(default=0, editable=False, help_text="The last reader who has one.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class LetterDelivery(Outgoing):
+    """One letter to one subscriber: the row that says what became of it."""
+
+    letter = models.ForeignKey(Letter, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    subscriber = models.ForeignKey(Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="letters")
+
+    class Meta:
+        verbose_name_plural = "letter deliveries"
+        indexes = [*indexes_of("letter")]
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="letter_public_id"),
+            models.UniqueConstraint(fields=["letter", "subscriber"], name="letter_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.letter_id} to {self.subscriber_id}"
 
 
 def counts_as_seen() -> Q:

@@ -252,8 +252,12 @@ class _Frame:
 
 
 def subject_of(titles: Sequence[str], context: dict[str, Any], language: str) -> str:
-    """The subject: the day or the week, the first paper, and how many more there are."""
+    """The subject: the editor's own line, or the day or the week, the first paper, and how many more there are."""
     words = _subject_words(language, context["is_weekly"], context["is_sample"], len(titles) - 1)
+    if context["subject_line"]:
+        # The editor's own words, which stand for one day and not for a week.
+        sample = _sample_word(language) if context["is_sample"] else ""
+        return f"{sample} {context['subject_line']}".strip()
     lead = titles[0] if titles else ""
     return " ".join((words % {"when": context["short_day"], "lead": lead, "count": len(titles) - 1}).split())
 
@@ -278,9 +282,15 @@ def _count_words(language: str, count: int) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=512)
+def _sample_word(language: str) -> str:
+    with speaking(language):
+        return gettext("[Sample]")
+
+
+@lru_cache(maxsize=512)
 def _subject_words(language: str, is_weekly: bool, is_sample: bool, more: int) -> str:
     with speaking(language):
-        sample = gettext("[Sample]") if is_sample else ""
+        sample = _sample_word(language) if is_sample else ""
         if more <= 0:
             words = gettext("Your week, %(when)s: %(lead)s") if is_weekly else gettext("%(when)s: %(lead)s")
         elif is_weekly:

@@ -11,7 +11,7 @@ from digests.bouncing import keeps_bouncing
 from digests.delivering import bring_back_for, sendable_ids
 from digests.editions import amend_holding
 from digests.history import read_history
-from digests.models import Choice, Delivery, EditionPaper, Taste
+from digests.models import Choice, Delivery, EditionPaper, LetterDelivery, Taste
 from digests.planning import newest_sendable, plan_subscribers
 from digests.tasks import learn_tastes, send_deliveries
 from papers.signals import papers_changed, papers_merged
@@ -48,6 +48,7 @@ def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) 
             choice=choice,
             position=kept.position or entry.position,
             note=kept.note or entry.note,
+            hidden_reason=kept.hidden_reason or entry.hidden_reason,
             is_replacement=kept.is_replacement and entry.is_replacement,
         )
         entry.delete()
@@ -107,7 +108,8 @@ def on_taste_asked_for(sender: Any, subscriber_id: int, **kwargs: Any) -> dict[s
 @receiver(subscriber_erased)
 def on_subscriber_erased(sender: Any, subscriber_id: int, **kwargs: Any) -> None:
     """What mail servers answered may name the address; the deliveries themselves stay, and are nobody's."""
-    Delivery.objects.filter(subscriber_id=subscriber_id).exclude(reason="").update(reason="")
+    for model in (Delivery, LetterDelivery):
+        model.objects.filter(subscriber_id=subscriber_id).exclude(reason="").update(reason="")
 
 
 @receiver(mail_event_stored)
@@ -126,6 +128,8 @@ def on_mail_event(
     arrived_after_all = Q(state__in=[OutgoingState.QUEUED, OutgoingState.CLAIMED], resend_at__isnull=False)
     also = arrived_after_all if state in _SURELY_LEFT else None
     moved = move(Delivery, outgoing_id=outgoing_id, state=state, detail=detail, also=also)
+    if moved is Move.NO_SUCH_MAIL:
+        moved = move(LetterDelivery, outgoing_id=outgoing_id, state=state, detail=detail)
     if is_soft_bounce and address_hash and keeps_bouncing(address_hash):
         suppress(
             address_hash=address_hash, reason=SuppressionReason.SOFT_BOUNCE, now=now, note="3 of the last 5 came back"

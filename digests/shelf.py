@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from subscriptions.journal import one_of
 from subscriptions.tokens import LinkMaker, Purpose, signal_maker
 
 MOST_EDITIONS = 7
+_LAST = 10**6
 # Batches of one process that follow each other this closely share what they read of editions.
 SHELF_SECONDS = 60.0
 ORDER = {section: place for place, section in enumerate(HEADINGS)}
@@ -115,19 +117,43 @@ class Shelf:
         key = _key(editions)
         kind = (key, with_replacements, with_cross_lists, with_picks, is_weekly)
         if kind not in self._arranged:
-            if key not in self._entries:
-                self._load(editions)
-            entries = self._entries[key].values()
-            listed = frozenset() if with_cross_lists else merely_listed(self._offered[key])
-            self._arranged[kind] = arrange(
-                [_candidate(order, entry, listed, self._trends[key]) for order, entry in enumerate(entries)],
+            self._arranged[kind] = self.rearranged(
+                editions,
                 with_replacements=with_replacements,
                 with_cross_lists=with_cross_lists,
                 with_picks=with_picks,
-                same=same_works(self._offered[key]),
                 is_weekly=is_weekly,
             )
         return self._arranged[kind]
+
+    def rearranged(
+        self,
+        editions: Sequence[Edition],
+        *,
+        with_replacements: bool,
+        with_cross_lists: bool,
+        is_weekly: bool,
+        with_picks: bool = True,
+        turned: int | None = None,
+    ) -> Arranged:
+        """The same, arranged anew; with the choice of the paper `turned` turned round: the last of the picks where it
+        is none, and no pick where it is one."""
+        key = _key(editions)
+        if key not in self._entries:
+            self._load(editions)
+        listed = frozenset() if with_cross_lists else merely_listed(self._offered[key])
+        papers = [
+            _candidate(order, entry, listed, self._trends[key])
+            for order, entry in enumerate(self._entries[key].values())
+        ]
+        return arrange(
+            [_turned(paper) if paper.paper_id == turned else paper for paper in papers],
+            with_replacements=with_replacements,
+            with_cross_lists=with_cross_lists,
+            with_picks=with_picks,
+            same=same_works(self._offered[key]),
+            is_weekly=is_weekly,
+        )
 
     def words(self, editions: Sequence[Edition]) -> WordIndex:
         """The words of the papers of these editions, for readers who look for some."""
@@ -244,6 +270,7 @@ def _context(edition: Edition, *, is_sample: bool, kind: DigestKind) -> dict[str
         "edition": edition,
         "day": days_in_words(first, edition.date),
         "short_day": short_days(first, edition.date),
+        "subject_line": "" if kind.is_weekly else " ".join(edition.subject.split()),
         "intro_html": to_html(edition.intro),
         "intro_text": to_text(edition.intro),
         "is_sample": is_sample,
@@ -304,6 +331,10 @@ def _candidate(
         is_replacement=entry.is_replacement,
         pick_position=order,
     )
+
+
+def _turned(paper: Candidate) -> Candidate:
+    return replace(paper, is_pick=not paper.is_pick, pick_position=_LAST)
 
 
 def _text_of(entry: EditionPaper) -> PaperText:

@@ -12,16 +12,20 @@ from digests.breaker import trip_breakers
 from digests.delivering import due_deliveries
 from digests.delivering import send_deliveries as send
 from digests.editions import publish_due_editions
-from digests.models import Delivery
+from digests.letters import plan_letters, sendable
+from digests.letters import send_letters as send_letter_rows
+from digests.models import Delivery, LetterDelivery
 from digests.planning import plan_due
 from digests.pruning import prune_deliveries, prune_skipped_days, prune_words
 from digests.summaries import write_summaries as write
-from subscriptions.outgoing import sweep
+from digests.watching import tell_about_sending
+from subscriptions.outgoing import due_ids, sweep
 from subscriptions.pruning import prune_records
 
 # A task costs about a millisecond, and each opens connections of its own: it is to have some work.
 BATCH = 500
 MOST_RINGS = 200
+MOST_LETTER_RINGS = 20
 BELL_SECONDS = 300
 # Readers whose tastes are learned in one task: a minute's work and less.
 MOST_LEARNED = 10_000
@@ -33,6 +37,12 @@ logger = logging.getLogger(__name__)
 def send_deliveries(ids: list[int]) -> None:
     """Send these deliveries."""
     send(ids, now=timezone.now())
+
+
+@shared_task
+def send_letters(ids: list[int]) -> None:
+    """Send these letters."""
+    send_letter_rows(ids, now=timezone.now())
 
 
 @shared_task
@@ -70,9 +80,13 @@ def tick() -> None:
         lambda: publish_due_editions(now=now),
         lambda: tell_about_sources(now=now),
         lambda: trip_breakers(now=now),
+        lambda: tell_about_sending(now=now),
         lambda: plan_due(now=now),
         lambda: sweep(Delivery),
         ring,
+        plan_letters,
+        lambda: sweep(LetterDelivery),
+        ring_for_letters,
     ]
     for step in steps:
         # What goes wrong with one must not keep the others from their work; the next minute tries it again.
@@ -80,6 +94,13 @@ def tick() -> None:
             step()
         except Exception:
             logger.exception("a step of the minute failed")
+
+
+def ring_for_letters() -> None:
+    """The same for letters: behind the digests of the morning, for nobody waits for them at an hour."""
+    ids = due_ids(LetterDelivery, limit=BATCH * MOST_LETTER_RINGS, also=sendable())
+    for start in range(0, len(ids), BATCH):
+        send_letters.apply_async((ids[start : start + BATCH],), expires=BELL_SECONDS)
 
 
 def ring() -> None:

@@ -201,11 +201,19 @@ def _plan_update(
         values["categories"] = list(dict.fromkeys([*paper.values["categories"], *entry.categories]))
     values |= {name: found for name in _LINKS if (found := getattr(entry, name)) and not paper.values[name]}
     values |= {name: count for name, count in _signal_values(entry).items() if count is not None}
+    values = _beside_corrections(values, paper)
     values = {name: value for name, value in values.items() if value != paper.values[name]}
     if not values:
         return None
     shown = {"title", "abstract", "authors", "code_link", "project_link", "pdf_link", "link"}
     return PaperChange(entry.key, values, text_changed=bool(shown & values.keys()))
+
+
+def _beside_corrections(values: dict[str, Any], paper: KnownPaper) -> dict[str, Any]:
+    """What was corrected by hand stays; what the source says now is kept beside it."""
+    corrections = paper.values.get("corrections", {})
+    told = {name: values.pop(name) for name in corrections if name in values}
+    return {**values, "corrections": {**corrections, **told}} if told else values
 
 
 def _text_wins(entry: Entry, paper: KnownPaper, kind: SourceKind, cleaner: TextCleaner) -> bool:

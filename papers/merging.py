@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -69,14 +70,28 @@ def _fill_in(kept: Paper, dropped: Paper) -> None:
     values = {name: getattr(dropped, name) for name in _FILLED_IN if getattr(dropped, name) and not getattr(kept, name)}
     if dropped.text_rank > kept.text_rank:
         values |= {name: text for name in _TEXT if (text := getattr(dropped, name))}
+    values |= _corrected(kept, dropped, values)
     for name in _COUNTS:
         counts = [count for count in (getattr(kept, name), getattr(dropped, name)) if count is not None]
         if counts:
             values[name] = max(counts)
-    if len(dropped.authors) and not kept.authors:
+    if dropped.authors and not kept.authors and "authors" not in values:
         values["authors"] = dropped.authors
     values["first_seen_at"] = min(kept.first_seen_at, dropped.first_seen_at)
     values["announced_date"] = min(kept.announced_date, dropped.announced_date)
     for name, value in values.items():
         setattr(kept, name, value)
     Paper.objects.filter(pk=kept.pk).update(**values, revision=F("revision") + 1)
+
+
+def _corrected(kept: Paper, dropped: Paper, values: dict[str, Any]) -> dict[str, Any]:
+    """What was corrected by hand in either row stays corrected, the one that stays before the other; what the sources
+    say is kept beside it."""
+    words: dict[str, Any] = {}
+    theirs: dict[str, Any] = {}
+    for paper in (dropped, kept):
+        for name in paper.corrections:
+            words[name] = getattr(paper, name)
+            source = dropped if name in values else kept
+            theirs[name] = source.corrections.get(name, getattr(source, name))
+    return {**words, "corrections": theirs} if theirs else {}

@@ -276,6 +276,12 @@ class Paper(models.Model):
     revision = models.PositiveIntegerField(
         default=1, editable=False, help_text="Grows when what a reader sees changes."
     )
+    corrections = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="What was corrected by hand, each with what the sources say instead: they never overwrite it.",
+    )
     upvotes = models.PositiveIntegerField(null=True, blank=True)
     comments = models.PositiveIntegerField(null=True, blank=True)
     github_stars = models.PositiveIntegerField(null=True, blank=True)

@@ -23,7 +23,7 @@ CHUNK = 500
 _TURN = 7_072_657  # the number of the lock by which documents are stored one after the other
 _COMPARED = (
     "title abstract authors categories raw_title raw_abstract text_rank version link pdf_link code_link project_link"
-    " doi title_key withdrawn_at upvotes comments github_stars revision"
+    " doi title_key withdrawn_at upvotes comments github_stars revision corrections"
 ).split()
 
 

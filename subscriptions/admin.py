@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
-from papers.desk import save_changed
+from papers.desk import DeskTable, save_changed
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
 from subscriptions.consent import words_of
 from subscriptions.exporting import export_rows
@@ -37,10 +37,8 @@ __all__ = ["SubscriberImportAdmin"]
 SCHEDULE_FIELDS = {"cadence", "weekday", "hour", "zone"}
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(DeskTable, admin.ModelAdmin[Any]):
     """Records that nobody edits: they say what happened."""
-
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -96,7 +94,7 @@ class SubscriberForm(forms.ModelForm[Subscriber]):
 
 
 @admin.register(Subscriber)
-class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
+class SubscriberAdmin(DeskTable, admin.ModelAdmin[Subscriber]):
     form = SubscriberForm
     list_display = ["email", "state", "cadence", "hour", "zone", "max_papers", "next_due_at", "confirmed_at"]
     list_filter = ["state", "cadence"]
@@ -106,7 +104,6 @@ class SubscriberAdmin(admin.ModelAdmin[Subscriber]):
     readonly_fields = ["email", "state", "paused_until", "next_due_at", "created_at", "confirmed_at", "public_id"]
     inlines = [SubscriptionInline, WishesInline, ConsentInline]
     actions = ["end_subscription", "export"]
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         # Nobody is subscribed without their own yes.
@@ -176,6 +173,7 @@ class SuppressionAdmin(ReadOnlyAdmin):
     form = SuppressionForm
     action_form = LiftForm
     actions = ["lift"]
+    logs_actions = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)

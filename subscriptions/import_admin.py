@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from papers.desk import DeskTable
 from papers.models import Topic
 from subscriptions.import_formats import UnreadableListError
 from subscriptions.import_runs import LARGEST, preview_list, queue_import
@@ -78,7 +79,7 @@ class UploadForm(forms.Form):
 
 
 @admin.register(SubscriberImport)
-class SubscriberImportAdmin(admin.ModelAdmin[SubscriberImport]):
+class SubscriberImportAdmin(DeskTable, admin.ModelAdmin[SubscriberImport]):
     """What was brought along, by whom and on whose word; a row is never edited."""
 
     list_display = ["file_name", "source", "state", "started_at", "by", "new_readers"]

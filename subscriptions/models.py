@@ -266,6 +266,7 @@ class NoticeKind(models.TextChoices):
     SENDING_PAUSED = "sending_paused", "To the owner: an edition was paused"
     MAIL_BLOCKED = "mail_blocked", "To the owner: our mail is being blocked"
     DIGEST_TOO_BIG = "digest_too_big", "To the owner: digests are too big to send"
+    ATTENTION = "attention", "To the owner: something needs attention"
 
 
 # Mails to whoever runs the installation: they have no subscriber.
@@ -277,6 +278,7 @@ OWNER_KINDS = frozenset(
         NoticeKind.SENDING_PAUSED,
         NoticeKind.MAIL_BLOCKED,
         NoticeKind.DIGEST_TOO_BIG,
+        NoticeKind.ATTENTION,
     }
 )
 

@@ -7,13 +7,14 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
 from papers.admin.sources import URL_FIELDS
-from papers.desk import save_changed
+from papers.correcting import CORRECTABLE, corrections_after
+from papers.desk import DeskTable, save_changed
 from papers.models import OneLiner, Paper
 from papers.signals import papers_changed
 
 
 @admin.register(Paper)
-class PaperAdmin(admin.ModelAdmin[Paper]):
+class PaperAdmin(DeskTable, admin.ModelAdmin[Paper]):
     formfield_overrides = URL_FIELDS
     list_display = ["title", "key", "announced_date", "upvotes", "is_withdrawn"]
     list_filter = ["announced_date", "topics"]
@@ -22,7 +23,6 @@ class PaperAdmin(admin.ModelAdmin[Paper]):
     autocomplete_fields = ["topics"]
     readonly_fields = ["key", "first_seen_at", "revision"]
     list_per_page = 50
-    show_full_result_count = False
 
     @admin.display(boolean=True, description="withdrawn")
     def is_withdrawn(self, paper: Paper) -> bool:
@@ -40,14 +40,17 @@ class PaperAdmin(admin.ModelAdmin[Paper]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Paper, form: Any, change: bool) -> None:
-        save_changed(obj, form)
+        corrected = [name for name in CORRECTABLE if name in form.changed_data]
+        for name in corrected:
+            obj.corrections = corrections_after(obj, name, before=form.initial[name], after=getattr(obj, name))
+        save_changed(obj, form, also=["corrections"] if corrected else [])
         if form.changed_data:
             Paper.objects.filter(pk=obj.pk).update(revision=F("revision") + 1)
             papers_changed.send(sender=Paper, paper_ids=[obj.pk])
 
 
 @admin.register(OneLiner)
-class OneLinerAdmin(admin.ModelAdmin[OneLiner]):
+class OneLinerAdmin(DeskTable, admin.ModelAdmin[OneLiner]):
     """What a machine wrote about papers. A curator can take a line out, and put no words in its mouth."""
 
     list_display = ["text", "paper", "model", "attempts", "written_at", "is_removed"]

@@ -20,7 +20,7 @@ from django.utils.timesince import timesince, timeuntil
 from papers.admin.charts import bar_chart
 from papers.backfilling import NoBackfillError, start_backfill
 from papers.changes import readable
-from papers.desk import save_changed
+from papers.desk import DeskTable, save_changed
 from papers.entries import Entry
 from papers.feeds.kinds import KIND_NAMES, SourceKind
 from papers.ingest import announcement_today
@@ -89,7 +89,7 @@ class ProbeForm(forms.Form):
 
 
 @admin.register(Source)
-class SourceAdmin(admin.ModelAdmin[Source]):
+class SourceAdmin(DeskTable, admin.ModelAdmin[Source]):
     formfield_overrides = URL_FIELDS
     list_display = ["name", "state_in_a_word", "new_papers", "last_success", "next_fetch", "trouble"]
     list_filter = ["state", "kind"]
@@ -250,10 +250,10 @@ def _as_shown(entry: Entry) -> Entry:
 
 
 @admin.register(Fetch)
-class FetchAdmin(admin.ModelAdmin[Fetch]):
+class FetchAdmin(DeskTable, admin.ModelAdmin[Fetch]):
     list_display = ["source", "fetched_at", "status", "entries", "new", "changed", "known", "rejected"]
     list_filter = ["status", "source"]
-    date_hierarchy = "fetched_at"
+    list_select_related = ["source"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from papers.admin.charts import bar_chart
+from papers.desk import DeskTable
 from papers.models import Topic
 from papers.previewing import preview_topic
 from papers.tasks import rematch_topic
@@ -72,7 +73,7 @@ class TopicForm(forms.ModelForm[Topic]):
 
 
 @admin.register(Topic)
-class TopicAdmin(admin.ModelAdmin[Topic]):
+class TopicAdmin(DeskTable, admin.ModelAdmin[Topic]):
     form = TopicForm
     list_display = ["name", "slug", "description", "position", "is_active"]
     list_editable = ["position", "is_active"]

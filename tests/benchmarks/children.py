@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.admin_lists import make_long_tables, open_admin
 from tests.benchmarks.choosing import choose_for_all, make_wishes
 from tests.benchmarks.imports import export_list, import_list
 from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
@@ -32,7 +33,9 @@ __all__ = [
     "forget_papers",
     "import_list",
     "learn_for_many",
+    "make_long_tables",
     "make_wishes",
+    "open_admin",
     "rank_for_everybody",
     "store_feed",
     "store_records",

@@ -1,10 +1,13 @@
 """The editor's desk and the owner's tables, over HTTP as a signed-in curator uses them."""
 
 import datetime as dt
+import html
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -17,7 +20,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from digests.models import Choice, Comparison, Delivery, Edition, EditionPaper, EditionState
+from digests.models import Comparison, Delivery, DeskChange, Edition, EditionState, Letter, LetterDelivery
+from mailer.outbox import list_mails
 from mailer.spam_score import is_available
 from papers.models import DailySignal, Fetch, OneLiner, Paper, Source, SourceState, Topic
 from papers.tasks import rematch_topic
@@ -34,6 +38,7 @@ from subscriptions.models import (
 )
 from subscriptions.outgoing import OutgoingState
 from subscriptions.signup import unsubscribe
+from subscriptions.tokens import Purpose, link
 from tests.factories import (
     NOW,
     TODAY,
@@ -72,18 +77,6 @@ def words(response: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
-def form_of(edition: Edition, page: str, **changes: Any) -> dict[str, Any]:
-    """The edition's form as the page shows it, with some fields changed: {"title": …} or {paper: {"choice": …}}."""
-    data: dict[str, Any] = {"title": edition.title, "intro": edition.intro}
-    data |= dict(re.findall(r'name="(entries-[A-Z_]+_FORMS)" value="(\d+)"', page))
-    for number, pk in re.findall(r'name="entries-(\d+)-id" value="(\d+)"', page):
-        entry = EditionPaper.objects.get(pk=pk)
-        fields = {"id": pk, "edition": edition.pk, "choice": entry.choice, "position": entry.position}
-        fields |= {"note": entry.note, **changes.get(f"paper_{entry.paper_id}", {})}
-        data |= {f"entries-{number}-{name}": value for name, value in fields.items()}
-    return data | {name: value for name, value in changes.items() if not name.startswith("paper_")}
-
-
 def run_action(client: Client, model: type[Model], action: str, *rows: Model) -> Any:
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     data = {"action": action, "_selected_action": [row.pk for row in rows]}
@@ -94,6 +87,10 @@ def one_of_each() -> None:
     source = make_source()
     paper = make_paper(topics=["language"], announced_in=source)
     edition, reader = make_edition(picks=[paper]), make_subscriber(topics=["language"])
+    Comparison.objects.create(name="As it is, or by topics alone", rival="by_topics", started_at=NOW)
+    letter = Letter.objects.create(subject="A word", body="Hello.")
+    LetterDelivery.objects.create(letter=letter, subscriber=reader)
+    DeskChange.objects.create(edition=edition, version=2, at=NOW, by="ada", what="changed the title")
     make_delivery(edition=edition, subscriber=reader)
     make_delivery(edition=edition, subscriber=None)
     Fetch.objects.create(source=source, fetched_at=NOW, status="stored", problems=[{"item": "1", "reason": "No."}])
@@ -144,97 +141,6 @@ def test_nobody_gets_in_without_signing_in(client: Client):
 # --- the edition ----------------------------------------------------------------------------------
 
 
-def test_the_edition_form_picks_hides_orders_and_annotates(curator: Client):
-    star, other, weak, kept = (make_paper(title=title) for title in ("Star", "Other", "Weak", "Kept"))
-    edition = make_edition([star, other, weak, kept])
-    changes: dict[str, Any] = {
-        f"paper_{star.pk}": {"choice": Choice.PICK, "position": 1, "note": "The best of the day."},
-        f"paper_{other.pk}": {"choice": Choice.PICK, "position": 0},
-        f"paper_{weak.pk}": {"choice": Choice.HIDDEN},
-        "intro": "Good *morning*.",
-    }
-    page = curator.get(desk(edition)).content.decode()
-    assert curator.post(desk(edition), form_of(edition, page, **changes)).status_code == 302
-    site = curator.get("/").content.decode()
-    assert [site.find(title) > 0 for title in ("Star", "Other", "Weak", "Kept")] == [True, True, False, True]
-    assert site.index("Other") < site.index("The best of the day.") < site.index("Star") < site.index("Kept")
-    assert "Good <em>morning</em>." in site
-
-
-@pytest.mark.parametrize(
-    "changes", [{"title": "A day of whales"}, {"intro": "Hello."}, {"choice": Choice.PICK}, {"note": "Read me."}]
-)
-def test_a_change_after_publishing_raises_the_revision_and_saving_without_one_does_not(
-    curator: Client, changes: dict[str, Any]
-):
-    paper = make_paper()
-    edition = make_edition([paper])
-    page = curator.get(desk(edition)).content.decode()
-    curator.post(desk(edition), form_of(edition, page))
-    edition.refresh_from_db()
-    assert edition.revision == 1
-    wanted = changes if {"title", "intro"} & changes.keys() else {f"paper_{paper.pk}": changes}
-    curator.post(desk(edition), form_of(edition, page, **wanted))
-    edition.refresh_from_db()
-    assert edition.revision == 2
-
-
-def test_decided_papers_come_first_and_only_the_best_of_many_are_on_the_form(curator: Client):
-    edition = make_edition([make_paper(upvotes=number) for number in range(110)], picks=[make_paper(title="The pick")])
-    page = curator.get(desk(edition)).content.decode()
-    assert len(re.findall(r'name="entries-\d+-id"', page)) == 100
-    assert page.index("The pick") < page.index(Paper.objects.get(upvotes=109).title)
-    assert Paper.objects.get(upvotes=0).title + "<" not in page
-    assert curator.post(desk(edition), form_of(edition, page, title="Saved")).status_code == 302
-    assert Edition.objects.get().title == "Saved"
-
-
-def test_a_pick_is_kept_though_better_papers_came_in_while_the_page_was_open(curator: Client):
-    edition = make_edition([make_paper(upvotes=number + 5) for number in range(100)], state=EditionState.DRAFT)
-    last = Paper.objects.get(upvotes=5)
-    elsewhere = make_edition([make_paper()], date=TODAY - dt.timedelta(days=1)).entries.get()
-    page = curator.get(desk(edition)).content.decode()
-    for number in range(5):
-        EditionPaper.objects.create(edition=edition, paper=make_paper(upvotes=1000 + number))
-    data = form_of(edition, page, **{f"paper_{last.pk}": {"choice": Choice.PICK, "note": "Read this."}})
-    assert curator.post(desk(edition), data).status_code == 302
-    assert list(EditionPaper.objects.filter(choice=Choice.PICK).values_list("paper", "note")) == [
-        (last.pk, "Read this.")
-    ]
-    # A row of another edition is none of this form's.
-    curator.post(desk(edition), {**data, "entries-0-id": elsewhere.pk, "entries-0-choice": Choice.PICK})
-    elsewhere.refresh_from_db()
-    assert elsewhere.choice == Choice.CANDIDATE
-
-
-@pytest.mark.parametrize("state", [EditionState.CANCELLED, EditionState.CLOSED])
-def test_the_papers_of_an_edition_that_is_over_change_in_no_list(curator: Client, state: EditionState):
-    entry = make_edition([make_paper()], state=state).entries.get()
-    change = reverse("admin:digests_editionpaper_change", args=[entry.pk])
-    assert curator.get(change).status_code == 200
-    assert curator.post(change, {"choice": "pick", "position": 0}).status_code == 403
-    page = curator.post(reverse("admin:digests_editionpaper_changelist"), list_form(entry, choice="pick"))
-    assert f"The edition is {state}" in words(page)
-    entry.refresh_from_db()
-    assert entry.choice == Choice.CANDIDATE
-
-
-def list_form(entry: EditionPaper, **changes: Any) -> dict[str, Any]:
-    row = {"id": entry.pk, "choice": entry.choice, "position": entry.position, "note": entry.note, **changes}
-    data = {f"form-0-{name}": value for name, value in row.items()}
-    return {**data, "form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "_save": "Save"}
-
-
-def test_a_pick_made_in_the_list_is_kept_and_no_paper_of_an_edition_is_deleted(curator: Client):
-    entry = make_edition([make_paper()]).entries.get()
-    curator.post(reverse("admin:digests_editionpaper_changelist"), list_form(entry, choice="pick"))
-    entry.refresh_from_db()
-    assert (entry.choice, entry.edition.revision) == (Choice.PICK, 2)
-    delete = reverse("admin:digests_editionpaper_delete", args=[entry.pk])
-    assert curator.post(delete, {"post": "yes"}).status_code == 403
-    assert EditionPaper.objects.count() == 1
-
-
 @pytest.mark.parametrize("state", [EditionState.CANCELLED, EditionState.CLOSED])
 def test_an_edition_that_is_over_can_be_looked_at_and_not_changed(curator: Client, state: EditionState):
     edition = make_edition([make_paper()], state=state)
@@ -264,28 +170,6 @@ def test_an_action_moves_the_edition_and_says_so_and_again_changes_nothing(
     assert "Nothing changed" in words(run_action(curator, Edition, action, edition))
     edition.refresh_from_db()
     assert edition.state == after
-
-
-@pytest.mark.parametrize(
-    ("before", "button", "after"),
-    [
-        (EditionState.DRAFT, "_publish", EditionState.PUBLISHED),
-        (EditionState.DRAFT, "_hold", EditionState.HELD),
-        (EditionState.HELD, "_release", EditionState.DRAFT),
-        (EditionState.PUBLISHED, "_pause", EditionState.PAUSED),
-        (EditionState.PAUSED, "_resume", EditionState.PUBLISHED),
-    ],
-)
-def test_a_button_saves_what_was_typed_and_then_moves_the_edition(
-    curator: Client, before: EditionState, button: str, after: EditionState
-):
-    edition = make_edition([make_paper()], state=before)
-    page = curator.get(desk(edition)).content.decode()
-    assert f'name="{button}"' in page
-    response = curator.post(desk(edition), {**form_of(edition, page, title="Typed"), button: ""})
-    assert response["Location"] == desk(edition)
-    edition.refresh_from_db()
-    assert (edition.title, edition.state) == ("Typed", after)
 
 
 def test_the_books_of_an_edition_are_told_in_a_sentence(curator: Client):
@@ -353,12 +237,66 @@ def test_a_preview_of_nobody_or_of_no_edition_is_not_found(curator: Client):
 
 
 @pytest.mark.parametrize("permissions", [(), ("view_edition",), ("view_subscriber",)])
-def test_a_preview_holds_a_readers_own_links_and_needs_both_permissions(permissions: tuple[str, ...]):
+def test_a_preview_as_a_reader_tells_of_their_choices_and_needs_both_permissions(permissions: tuple[str, ...]):
     edition, reader = make_edition([make_paper()]), make_subscriber()
     path = reverse("admin:digests_edition_preview", args=[edition.pk])
     helper = staff(*permissions)
     assert helper.get(path, {"email": reader.email}).status_code == 403
     assert helper.get(f"{path}document/", {"email": reader.email}).status_code == 403
+
+
+def test_who_may_not_see_readers_previews_as_a_persona_and_cannot_ask_for_a_reader():
+    edition = make_edition([make_paper(title="On whales", topics=["language"]), make_paper(title="On clocks")])
+    path = reverse("admin:digests_edition_preview", args=[edition.pk])
+    page = staff("view_edition").get(path, {"topics": ["language"], "count": "1"})
+    assert "On whales (In your topic Language)" in words(page)
+    assert "On clocks" not in words(page)
+    assert 'name="email"' not in page.content.decode()
+
+
+def test_a_preview_is_shown_in_the_dark_and_in_the_light_whatever_the_browser_is_set_to(curator: Client):
+    edition = make_edition([make_paper()])
+    document = reverse("admin:digests_edition_preview_document", args=[edition.pk])
+    assert "@media all {" in curator.get(document, {"scheme": "dark"}).content.decode()
+    assert "@media not all {" in curator.get(document, {"scheme": "light"}).content.decode()
+    assert "prefers-color-scheme" in curator.get(document).content.decode()
+
+
+def test_the_links_of_a_preview_act_for_nobody(curator: Client):
+    edition, reader = make_edition([make_paper()]), make_subscriber()
+    path = reverse("admin:digests_edition_preview", args=[edition.pk])
+    page = html.unescape(curator.get(path, {"email": reader.email}).content.decode())
+    assert link(Purpose.UNSUBSCRIBE, reader.public_id) not in page
+    assert link(Purpose.UNSUBSCRIBE, "preview") in page
+    Client().post(urlsplit(link(Purpose.UNSUBSCRIBE, "preview")).path)
+    reader.refresh_from_db()
+    assert reader.state == SubscriberState.ACTIVE
+
+
+def test_a_test_goes_to_oneself_alone_marked_and_in_no_books(curator: Client, own_mailbox: Path):
+    User.objects.update(email="ada@example.org")
+    edition = make_edition([make_paper(title="On whales")])
+    send = reverse("admin:digests_edition_preview_send", args=[edition.pk])
+    page = curator.post(send, {"query": "topics=language&count=3"}, follow=True)
+    assert "The mail service took it, for ada@example.org." in words(page)
+    (sent,) = list_mails(directory=own_mailbox)
+    assert sent.to == "ada@example.org"
+    assert sent.subject.startswith("[Test] ")
+    assert "On whales" in sent.text
+    assert not Delivery.objects.exists()
+    for _ in range(9):
+        curator.post(send, {"query": ""})
+    assert "There were ten tests in a row" in words(curator.post(send, {"query": ""}, follow=True))
+    assert len(list_mails(directory=own_mailbox)) == 10
+    assert curator.get(send).status_code == 403
+
+
+def test_a_test_is_not_sent_where_nobody_knows_whereto_or_may_only_look(curator: Client, own_mailbox: Path):
+    edition = make_edition([make_paper()])
+    send = reverse("admin:digests_edition_preview_send", args=[edition.pk])
+    assert "Your account has no mail address" in words(curator.post(send, follow=True))
+    assert staff("view_edition").post(send).status_code == 403
+    assert list_mails(directory=own_mailbox) == []
 
 
 def test_somebody_who_may_only_look_cannot_change_an_edition():
@@ -487,15 +425,6 @@ def form_values(page: Any) -> dict[str, Any]:
             elif value is not None and value is not False:
                 data[field.html_name] = value
     return data
-
-
-def test_an_edition_published_while_it_is_saved_stays_published(curator: Client):
-    edition = make_edition([make_paper()], state=EditionState.DRAFT)
-    data = form_values(curator.get(desk(edition))) | {"title": "A day of whales"}
-    with while_saving(Edition, lambda: Edition.objects.update(state=EditionState.PUBLISHED)) as moments:
-        assert curator.post(desk(edition), data).status_code == 302
-    edition.refresh_from_db()
-    assert (edition.title, edition.state, len(moments)) == ("A day of whales", EditionState.PUBLISHED, 1)
 
 
 def test_a_reader_who_leaves_while_the_owner_saves_stays_gone(curator: Client):

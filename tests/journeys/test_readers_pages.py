@@ -21,7 +21,7 @@ from subscriptions.pausing import pause
 from subscriptions.tokens import Purpose, make_token
 from tests.factories import make_delivery, make_edition, make_paper, make_source, make_subscriber, make_topic
 from tests.find_browser import WHAT_TO_DO, find_browser
-from tests.journeys.test_browser import FLAGS, tab_to
+from tests.journeys.people import FLAGS, tab_to
 from tests.servers import Reply, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

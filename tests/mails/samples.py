@@ -22,20 +22,21 @@ from django.conf import settings
 import papers.sample
 from digests.cards import Card, split_authors
 from digests.digest import Digest, compose_digest, join_digest
+from digests.letters import render_letter
 from digests.markdown import to_inline_html, to_text
-from digests.models import Edition
+from digests.models import Edition, Letter
 from digests.press import Line
 from digests.readers import Recipient
 from digests.selection import Section
 from digests.sentences import excerpt
 from digests.shelf import Shelf
-from mailer.messages import Message, Rendered, compose, render
+from mailer.messages import ListHeaders, Message, Rendered, compose, render
 from papers.feeds import parse_feed
 from papers.feeds.kinds import SourceKind
 from subscriptions.models import NoticeKind
 from subscriptions.own_links import OWN_LINKS
 from subscriptions.schedule import Cadence, Schedule
-from subscriptions.tokens import Purpose
+from subscriptions.tokens import Purpose, link
 
 NOW = dt.datetime(2026, 11, 23, 7, 5, tzinfo=dt.UTC)
 DAY = NOW.date()
@@ -141,6 +142,9 @@ def notice(kind: str, *, language: str = "") -> Rendered:
         "is_made_good": "yes",
         "edition": "2026-11-23",
         "provider": "postmark",
+        "about": "unknown",
+        "date": "2026-11-23",
+        "number": "12",
         "detail": "550 5.7.1 blocked, see the postmaster page",
     }
     return render(kind, context, language=language)
@@ -160,14 +164,29 @@ _DIGESTS: dict[str, dict[str, Any]] = {
     "digest_rtl": {"language": "ar"},
     "digest_summaries": {"has_summaries": True},
 }
+LETTER = (
+    "We move to another morning hour.\n\n- **Nothing** else changes.\n- Tell us: [write back](https://example.org/w)."
+)
+
+
+def letter_message(*, now: dt.datetime = NOW) -> Message:
+    """The owner's own words to all readers, as one of them gets it."""
+    letter = Letter(subject="A word about the hour", body=LETTER)
+    rendered = render_letter(letter, public_id="d" * 32, language="")
+    headers = ListHeaders(unsubscribe_url=link(Purpose.UNSUBSCRIBE, "d" * 32))
+    return compose(rendered, to="ada@reader.example.net", public_id="e" * 32, now=now, list_headers=headers)
+
+
 NOTICES = [*(kind.value for kind in NoticeKind), "confirmation_de"]
-NAMES = [*_DIGESTS, *NOTICES]
+NAMES = [*_DIGESTS, "letter", *NOTICES]
 
 
 def make_mail(name: str, *, now: dt.datetime = NOW) -> Message:
     """The mail of this name, one of NAMES."""
     if name in _DIGESTS:
         return digest_message(**_DIGESTS[name], now=now)
+    if name == "letter":
+        return letter_message(now=now)
     return notice_message(name.removesuffix("_de"), language="de" if name.endswith("_de") else "", now=now)
 
 
