@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from digests.comparing import remember
 from digests.digest import Digest, choose_digest, compose_digest, join_digest, personal_parts, repeat_digest
-from digests.models import Delivery, Edition, EditionState, age_limit
+from digests.models import NOTHING_TO_SAY, Delivery, Edition, EditionState, age_limit
 from digests.readers import Recipient, read_recipients, read_suppressed
 from digests.shelf import Shelf, shelf_for
 from mailer.messages import Message, OverBudgetError
@@ -33,7 +33,6 @@ from subscriptions.suppression import not_suppressed
 logger = logging.getLogger(__name__)
 
 _AMENDED = "The edition was changed while the digest was made: it is made anew."
-_NOTHING_TO_SAY = "Nothing to say: every paper of the edition was sent before."
 _SUPPRESSED = "The address is suppressed."
 _READER_IS = "The reader is "
 _WRITTEN = (Column("paper_ids", "jsonb"), Column("reasons", "jsonb"), Column("edition_revision", "int"))
@@ -211,7 +210,7 @@ class DigestWork:
         try:
             digest = self._choose(row, reader, edition)
             if not digest.lines:
-                return Unmade(row, OutgoingState.SKIPPED, _NOTHING_TO_SAY if digest.is_chosen else _NOTHING_AGAIN)
+                return Unmade(row, OutgoingState.SKIPPED, NOTHING_TO_SAY if digest.is_chosen else _NOTHING_AGAIN)
             return Made(row, _compose(row, digest, reader, self._shelf), digest)
         except OverBudgetError as error:
             logger.error("delivery %s: %s", row.public_id, error)  # noqa: TRY400 - the message says it all

@@ -60,7 +60,11 @@ def choose_digest(recipient: Recipient, edition: Edition, *, shelf: Shelf) -> Di
     """The same for a reader who was read with others. Asks the database only for what the shelf does not hold yet."""
     editions = shelf.covered(recipient.last_date, edition)
     is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
-    kinds = {"with_replacements": recipient.wants_replacements, "with_cross_lists": recipient.wants_cross_lists}
+    kinds = {
+        "with_replacements": recipient.wants_replacements,
+        "with_cross_lists": recipient.wants_cross_lists,
+        "with_picks": recipient.wants_picks,
+    }
     arranged = shelf.candidates(editions, **kinds, is_weekly=is_weekly)
     reader, asked = _asked_for(recipient, arranged, words=lambda: shelf.words(editions))
     chosen = choose(arranged, reader, asked, taste=recipient.taste, is_weekly=is_weekly)
@@ -101,6 +105,7 @@ def _asked_for(
         max_papers=recipient.max_papers,
         wants_replacements=recipient.wants_replacements,
         wants_cross_lists=recipient.wants_cross_lists,
+        wants_picks=recipient.wants_picks,
         seen_paper_ids=recipient.seen_paper_ids,
     )
     if recipient.wishes is None:

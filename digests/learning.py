@@ -158,10 +158,12 @@ def _learn_some(subscriber_ids: Sequence[int], pool: Pool, *, now: dt.datetime) 
     table = likeness(weighted, pool.weighted, background=pool.lexicon.background)
     interest_row = {pk: len(liked) + place for place, pk in enumerate(interests)}
     models = [_model(said[pk], row_of, interest_row.get(pk), today=now.date()) for pk in subscriber_ids]
+    _forget_themselves(table, liked, pool)
     dense = _dense_table(liked, [said[pk].interest for pk in interests], pool)
     if dense is None:
         ranked = rank_for_many(models, table, lifts=np.zeros(len(pool.ids), np.float32), most=KEPT)
     else:
+        _forget_themselves(dense, liked, pool)
         ranked = rank_fused(models, table, dense, most=KEPT)
     titles = dict(Paper.objects.filter(pk__in=liked).values_list("pk", "title"))
     tastes = [
@@ -175,6 +177,14 @@ def _learn_some(subscriber_ids: Sequence[int], pool: Pool, *, now: dt.datetime) 
         unique_fields=["subscriber"],
         update_fields=["basis", "learned_at", "ranked", "because", "sunk", "words"],
     )
+
+
+def _forget_themselves(table: Floats, liked: Sequence[int], pool: Pool) -> None:
+    """No paper is news for being like itself, and next to it all others would look far away."""
+    column_of = {pk: column for column, pk in enumerate(pool.ids)}
+    for row, pk in enumerate(liked):
+        if pk in column_of:
+            table[row, column_of[pk]] = 0
 
 
 def _dense_table(liked: Sequence[int], interests: list[str], pool: Pool) -> Floats | None:
@@ -236,8 +246,13 @@ def _taste(
     now: dt.datetime,
 ) -> Taste:
     papers, scores, because_of = ranked
-    # What nothing that was liked speaks for is no liking.
-    good = [place for place in range(len(papers)) if because_of[place] >= 0 and scores[place] >= LIFTED]
+    # What nothing that was liked speaks for is no liking, and what the reader spoke of they know.
+    known = {paper for paper, *_ in said.opinions}
+    good = [
+        place
+        for place in range(len(papers))
+        if because_of[place] >= 0 and scores[place] >= LIFTED and pool.ids[papers[place]] not in known
+    ]
     rows, held = [int(papers[place]) for place in good], np.array([scores[place] for place in good])
     kind_of = {paper: kind for paper, _, likes, kind in said.opinions if likes}
     because: dict[int, tuple[str, str]] = {}

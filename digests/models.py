@@ -232,6 +232,11 @@ class LetterDelivery(Outgoing):
         return f"{self.letter_id} to {self.subscriber_id}"
 
 
+# Reasons that are told to readers, too.
+NOTHING_TO_SAY = "Nothing to say: every paper of the edition was sent before."
+NO_EDITION = "No new edition was published."
+
+
 def counts_as_seen() -> Q:
     """The condition on deliveries «its papers count as seen»: it left, or may have left, or is to leave once more."""
     waiting = Q(state__in=[OutgoingState.QUEUED, OutgoingState.CLAIMED], resend_at__isnull=False)

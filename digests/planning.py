@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from digests.models import Delivery, Edition, EditionState, SkippedDay, age_limit
+from digests.models import NO_EDITION, Delivery, Edition, EditionState, SkippedDay, age_limit
 from subscriptions.journal import array_of
 from subscriptions.models import Subscriber
 from subscriptions.schedule import Cadence, Schedule, next_due
@@ -113,7 +113,7 @@ def _why_nothing(now: dt.datetime) -> str:
     ).first()
     if newest and newest.state == EditionState.PAUSED:
         return f"The edition of {newest.date:%Y-%m-%d} was paused."
-    return "No new edition was published."
+    return NO_EDITION
 
 
 def _late(readers: Sequence[DueReader], ready: Sequence[DueReader], *, now: dt.datetime) -> list[DueReader]:

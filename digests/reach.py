@@ -92,7 +92,7 @@ class _Choices:
 
     def __init__(self, shelf: Shelf, edition: Edition, *, turned: int | None = None) -> None:
         self._shelf, self._edition, self._turned = shelf, edition, turned
-        self._arranged: dict[tuple[tuple[int, ...], bool, bool, bool], Arranged] = {}
+        self._arranged: dict[tuple[tuple[int, ...], bool, bool, bool, bool], Arranged] = {}
 
     def paper_ids(self, recipient: Recipient) -> list[int]:
         editions = self._shelf.covered(recipient.last_date, self._edition)
@@ -104,12 +104,14 @@ class _Choices:
     def _arrange(self, editions: Sequence[Edition], recipient: Recipient) -> Arranged:
         wants, lists = recipient.wants_replacements, recipient.wants_cross_lists
         is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
-        key = (tuple(edition.pk for edition in editions), wants, lists, is_weekly)
+        picks = recipient.wants_picks
+        key = (tuple(edition.pk for edition in editions), wants, lists, picks, is_weekly)
         if key not in self._arranged:
             self._arranged[key] = self._shelf.rearranged(
                 editions,
                 with_replacements=wants,
                 with_cross_lists=lists,
+                with_picks=picks,
                 is_weekly=is_weekly,
                 turned=self._turned,
             )

@@ -58,6 +58,7 @@ class Recipient:
     topic_slugs: tuple[str, ...] = ()
     topic_names: tuple[str, ...] = ()
     wants_cross_lists: bool = True
+    wants_picks: bool = True
     # None for the many who ask for nothing beyond topics.
     wishes: Wishes | None = None
     # What was learned of them; nothing for the many who said nothing.
@@ -123,10 +124,11 @@ def _read_subscribers(ids: Collection[int]) -> Iterator[tuple[int, str, int, str
 
 def _add_wishes(recipients: dict[int, Recipient]) -> None:
     rows = ReaderWishes.objects.filter(subscriber_id__in=one_of(recipients))
-    for pk, interest, mute_words, authors, wants_cross_lists in rows.values_list(
-        "subscriber_id", "interest", "mute_words", "followed_authors", "wants_cross_lists"
+    for pk, interest, mute_words, authors, wants_cross_lists, wants_picks in rows.values_list(
+        "subscriber_id", "interest", "mute_words", "followed_authors", "wants_cross_lists", "wants_picks"
     ):
         recipients[pk].wants_cross_lists = wants_cross_lists
+        recipients[pk].wants_picks = wants_picks
         if interest or mute_words or authors:
             recipients[pk].wishes = Wishes(
                 phrases=tuple(phrases_of(interest)), mute_words=tuple(mute_words), followed_authors=tuple(authors)

@@ -6,7 +6,7 @@ reader liked, and what fits their topics; then what other people found worth rea
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
@@ -59,6 +59,7 @@ class Reader:
     max_papers: int = 10
     wants_replacements: bool = False
     wants_cross_lists: bool = True
+    wants_picks: bool = True
     seen_paper_ids: frozenset[int] = frozenset()
 
 
@@ -123,11 +124,15 @@ def arrange(
     *,
     with_replacements: bool = False,
     with_cross_lists: bool = True,
+    with_picks: bool = True,
     same: Mapping[int, frozenset[int]] | None = None,
     is_weekly: bool = False,
 ) -> Arranged:
     """Put candidates in order: for a week's digest by what counted all in all, otherwise by what is trending. Of a
-    paper that occurs twice the last one counts. What the editor picked stays in."""
+    paper that occurs twice the last one counts. What the editor picked stays in; without picks it is a paper like any
+    other."""
+    if not with_picks:
+        candidates = [replace(paper, is_pick=False) if paper.is_pick else paper for paper in candidates]
     papers = {
         paper.paper_id: paper
         for paper in candidates
@@ -153,7 +158,10 @@ def arrange(
 def select_digest(candidates: Iterable[Candidate], reader: Reader) -> tuple[Chosen, ...]:
     """At most `max_papers` papers, none of them seen before, none twice. Nothing to say is an empty tuple."""
     arranged = arrange(
-        candidates, with_replacements=reader.wants_replacements, with_cross_lists=reader.wants_cross_lists
+        candidates,
+        with_replacements=reader.wants_replacements,
+        with_cross_lists=reader.wants_cross_lists,
+        with_picks=reader.wants_picks,
     )
     return choose(arranged, reader)
 

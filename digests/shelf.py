@@ -60,7 +60,7 @@ class Shelf:
         self._picks: dict[tuple[tuple[int, int], ...], dict[int, EditionPaper]] = {}
         self._samples: dict[tuple[tuple[int, int], ...], set[int]] = {}
         self._returning: dict[tuple[tuple[int, int], ...], Returning] = {}
-        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool, bool], Arranged] = {}
+        self._arranged: dict[tuple[tuple[tuple[int, int], ...], bool, bool, bool, bool], Arranged] = {}
         self._trends: dict[tuple[tuple[int, int], ...], dict[int, Trend]] = {}
         self._words: dict[tuple[tuple[int, int], ...], WordIndex] = {}
         self._cards: dict[tuple[tuple[int, int], ...], dict[int, Card]] = {}
@@ -110,16 +110,18 @@ class Shelf:
         *,
         with_replacements: bool,
         with_cross_lists: bool = True,
+        with_picks: bool = True,
         is_weekly: bool = False,
     ) -> Arranged:
         """The papers of these editions that may be sent."""
         key = _key(editions)
-        kind = (key, with_replacements, with_cross_lists, is_weekly)
+        kind = (key, with_replacements, with_cross_lists, with_picks, is_weekly)
         if kind not in self._arranged:
             self._arranged[kind] = self.rearranged(
                 editions,
                 with_replacements=with_replacements,
                 with_cross_lists=with_cross_lists,
+                with_picks=with_picks,
                 is_weekly=is_weekly,
             )
         return self._arranged[kind]
@@ -130,6 +132,7 @@ class Shelf:
         *,
         with_replacements: bool,
         with_cross_lists: bool,
+        with_picks: bool,
         is_weekly: bool,
         turned: int | None = None,
     ) -> Arranged:
@@ -147,6 +150,7 @@ class Shelf:
             [_turned(paper) if paper.paper_id == turned else paper for paper in papers],
             with_replacements=with_replacements,
             with_cross_lists=with_cross_lists,
+            with_picks=with_picks,
             same=same_works(self._offered[key]),
             is_weekly=is_weekly,
         )

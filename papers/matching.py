@@ -10,7 +10,7 @@ from django.db import transaction
 
 from papers.bulk import insert_rows
 from papers.models import Paper, Topic
-from papers.topics import TopicRule, describe, described_words, match_topics
+from papers.topics import RuleBook, TopicRule, describe, described_words, match_topics
 
 _CHUNK = 500
 # How far back a topic whose rule was changed looks: no edition takes an older paper.
@@ -18,6 +18,8 @@ RECENT_DAYS = 30
 # So many of the newest papers say how rare the words of a description are.
 _WEIGHED_BY = 3000
 _LINK = Paper.topics.through
+# What of a paper its topics follow from.
+_READ = ("title", "abstract", "categories", "authors")
 
 
 @dataclass
@@ -25,13 +27,15 @@ class TopicMatcher:
     """The rules of topics, remembering what each text fits: made before a transaction, used again inside it."""
 
     rules: tuple[TopicRule, ...]
+    _book: RuleBook | None = None
     _slugs: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[str]] = field(default_factory=dict)
 
     def match(self, row: Mapping[str, Any]) -> list[str]:
         """The slugs of the topics that this paper fits."""
         asked = (row["title"], row["abstract"], tuple(row["categories"]), tuple(row["authors"]))
         if asked not in self._slugs:
-            self._slugs[asked] = _match(row, self.rules)
+            self._book = self._book or RuleBook(self.rules)
+            self._slugs[asked] = self._book.match(**{name: row[name] for name in _READ})
         return self._slugs[asked]
 
     def match_ahead(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
@@ -125,12 +129,7 @@ def _texts(paper_ids: list[int]) -> Iterable[Mapping[str, Any]]:
 
 
 def _fits(row: Mapping[str, Any], rules: Sequence[TopicRule]) -> bool:
-    return bool(_match(row, rules))
-
-
-def _match(row: Mapping[str, Any], rules: Sequence[TopicRule]) -> list[str]:
-    names = ("title", "abstract", "categories", "authors")
-    return match_topics(**{name: row[name] for name in names}, rules=rules)
+    return bool(match_topics(**{name: row[name] for name in _READ}, rules=rules))
 
 
 def _write_links(links: Iterable[tuple[int, int]]) -> None:

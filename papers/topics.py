@@ -19,6 +19,8 @@ _FIELD = re.compile(r"(?P<field>title|abstract|author):\s*(?P<word>\S.*)", re.IG
 # So much of what a description says must stand in a paper.
 ENOUGH = 0.5
 _MOST_DESCRIBED = 60
+# By so many first letters beginnings of words are looked up.
+_LETTERS = 3
 _SEPARATOR = re.compile(r"[\s-]+")
 
 
@@ -43,7 +45,7 @@ class _WordList:
     phrases: tuple[_Phrase, ...]
     patterns: tuple[re.Pattern[str], ...]
     # Those that must stand in one field: title:, abstract:, author:.
-    fielded: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    fielded: tuple[tuple[str, _Phrase], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,77 @@ def match_topics(
     text = _take_apart(f"{title}\n|\n{abstract}", fields)
     held = frozenset(categories)
     return [rule.slug for rule in rules if _fits(rule, text, held)]
+
+
+class RuleBook:
+    """Many rules, made ready for many papers: the words of a paper are looked up among those of all rules, instead of
+    each rule going through the paper. Finds just what `match_topics` finds."""
+
+    def __init__(self, rules: Iterable[TopicRule]) -> None:
+        self.rules = tuple(rules)
+        # Rules that are asked one by one, and those of a category, which are asked where the paper is in it.
+        self._each: list[int] = []
+        self._by_category: dict[str, list[int]] = {}
+        # What one of the words of a rule is found by: itself, its first letters, or a word that a phrase has.
+        self._words: dict[str, list[int]] = {}
+        self._beginnings: dict[str, list[tuple[str, int]]] = {}
+        self._phrases: dict[str, list[tuple[_Phrase, int]]] = {}
+        for place, rule in enumerate(self.rules):
+            self._enter(place, rule)
+
+    def match(self, *, title: str, abstract: str, categories: Iterable[str], authors: Sequence[str] = ()) -> list[str]:
+        """The slugs of the rules this paper fits, in the order of the rules."""
+        fields = {"title": title, "abstract": abstract, "author": "\n".join(authors)}
+        text, held = _take_apart(f"{title}\n|\n{abstract}", fields), frozenset(categories)
+        if text.words is None:
+            return [rule.slug for rule in self.rules if _fits(rule, text, held)]
+        asked = {*self._each, *(place for name in held for place in self._by_category.get(name, ()))}
+        found = {place for place in asked if _fits(self.rules[place], text, held)}
+        for place in self._found_by_words(text, text.words):
+            _, needed, muted = self.rules[place]._lists
+            if _has_all(needed, text) and not _has_any(muted, text):
+                found.add(place)
+        return [self.rules[place].slug for place in sorted(found)]
+
+    def _enter(self, place: int, rule: TopicRule) -> None:
+        wanted, _, _ = rule._lists
+        is_by_words = not rule.categories and not rule.described and not wanted.fielded and rule.any_words
+        if rule.categories:
+            for category in rule.categories:
+                self._by_category.setdefault(category, []).append(place)
+        elif is_by_words and self._can_be_looked_up(wanted):
+            self._enter_words(place, wanted)
+        else:
+            self._each.append(place)
+
+    def _can_be_looked_up(self, wanted: _WordList) -> bool:
+        return all(len(beginning) > _LETTERS for beginning in wanted.beginnings) and all(
+            phrase.words for phrase in wanted.phrases
+        )
+
+    def _enter_words(self, place: int, wanted: _WordList) -> None:
+        for word in wanted.plain:
+            self._words.setdefault(word, []).append(place)
+        for beginning in wanted.beginnings:
+            self._beginnings.setdefault(beginning[1 : _LETTERS + 1], []).append((beginning[1:], place))
+        for phrase in wanted.phrases:
+            # The longest word of a phrase is most likely the rarest.
+            longest = max(phrase.words, key=lambda word: (len(word), word))
+            self._phrases.setdefault(longest, []).append((phrase, place))
+
+    def _found_by_words(self, text: _Text, words: frozenset[str]) -> set[int]:
+        found = set[int]()
+        for word in words & self._words.keys():
+            found.update(self._words[word])
+        for word in words:
+            for beginning, place in self._beginnings.get(word[:_LETTERS], ()):
+                if word.startswith(beginning):
+                    found.add(place)
+        for word in words & self._phrases.keys():
+            for phrase, place in self._phrases[word]:
+                if place not in found and phrase.words <= words and _occurs(phrase, text):
+                    found.add(place)
+        return found
 
 
 def describe(text: str, *, holding: Mapping[str, int], papers: int) -> list[tuple[str, float]]:
@@ -170,7 +243,7 @@ def _fits(rule: TopicRule, text: _Text, categories: frozenset[str]) -> bool:
 
 
 def _has_any(wanted: _WordList, text: _Text) -> bool:
-    if any(pattern.search(text.fields[name]) for name, pattern in wanted.fielded):
+    if any(_occurs_in_field(name, phrase, text) for name, phrase in wanted.fielded):
         return True
     if text.words is None:
         return any(pattern.search(text.raw) for pattern in wanted.patterns)
@@ -183,7 +256,7 @@ def _has_any(wanted: _WordList, text: _Text) -> bool:
 
 
 def _has_all(wanted: _WordList, text: _Text) -> bool:
-    if not all(pattern.search(text.fields[name]) for name, pattern in wanted.fielded):
+    if not all(_occurs_in_field(name, phrase, text) for name, phrase in wanted.fielded):
         return False
     if text.words is None:
         return all(pattern.search(text.raw) for pattern in wanted.patterns)
@@ -196,6 +269,17 @@ def _occurs(phrase: _Phrase, text: _Text) -> bool:
     if phrase.beginning not in text.lines or not all(part in text.lowered for part in phrase.within):
         return False
     return phrase.pattern.search(text.raw) is not None
+
+
+def _occurs_in_field(name: str, phrase: _Phrase, text: _Text) -> bool:
+    # Authors are no part of the words that are looked up.
+    if (
+        text.words is not None
+        and name != "author"
+        and not (phrase.words <= text.words and phrase.beginning in text.lines)
+    ):
+        return False
+    return phrase.pattern.search(text.fields[name]) is not None
 
 
 def _take_apart(raw: str, fields: dict[str, str]) -> _Text:
@@ -218,7 +302,7 @@ def _sorted_out(words: tuple[str, ...]) -> _WordList:
         beginnings=tuple("\n" + word.removesuffix("*").lower() for word in beginnings),
         phrases=tuple(map(_phrase, others)),
         patterns=tuple(map(_pattern, words)),
-        fielded=tuple((found["field"].lower(), _pattern(found["word"])) for found in fielded),
+        fielded=tuple((found["field"].lower(), _phrase(found["word"])) for found in fielded),
     )
 
 

@@ -131,6 +131,12 @@ class PreferenceFields(forms.Form):
         ),
     )
 
+    without_picks = forms.BooleanField(
+        label=gettext_lazy("No editor’s picks"),
+        required=False,
+        help_text=gettext_lazy("What the editor picked comes only where it fits your topics or wishes."),
+    )
+
     def preferences(self, kept: Preferences | None = None) -> Preferences:
         """What was chosen; what was not sent at all is as in `kept`. Only for a form that is valid."""
         kept, chosen = kept or default_preferences(), self.cleaned_data
@@ -148,6 +154,7 @@ class PreferenceFields(forms.Form):
             max_papers=sent("max_papers", kept.max_papers),
             wants_replacements=chosen["wants_replacements"],
             wants_cross_lists=not chosen["without_cross_lists"],
+            wants_picks=not chosen["without_picks"],
             interest=" ".join(chosen["interest"].split()) if "interest" in self.data else kept.interest,
             seed_papers=sent("seeds", kept.seed_papers),
             mute_words=sent("mute_words", kept.mute_words),
@@ -189,7 +196,7 @@ class PreferenceFields(forms.Form):
 
     def has_more_choices(self) -> bool:
         """Whether anything stands in what is folded away at first."""
-        names = ("authors", "mute_words", "seeds", "wants_replacements", "without_cross_lists")
+        names = ("authors", "mute_words", "seeds", "wants_replacements", "without_cross_lists", "without_picks")
         return any(self[name].value() or self[name].errors for name in names)
 
     def zone_groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -287,6 +294,7 @@ def initial_of(chosen: Preferences) -> dict[str, Any]:
         "max_papers": chosen.max_papers,
         "wants_replacements": chosen.wants_replacements,
         "without_cross_lists": not chosen.wants_cross_lists,
+        "without_picks": not chosen.wants_picks,
         "interest": chosen.interest,
         "seeds": shown_list(chosen.seed_papers),
         "mute_words": shown_list(chosen.mute_words),

@@ -114,6 +114,10 @@ class Wishes(models.Model):
         "cross-lists", default=True, help_text="Also papers whose first category is in none of their topics."
     )
 
+    wants_picks = models.BooleanField(
+        "editor's picks", default=True, help_text="What the editor picked comes first, whatever the topic."
+    )
+
     class Meta:
         verbose_name_plural = "wishes"
 

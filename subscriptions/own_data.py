@@ -33,6 +33,7 @@ def export_reader(subscriber: Subscriber, *, now: dt.datetime) -> dict[str, Any]
             "max_papers": chosen.max_papers,
             "new_versions": chosen.wants_replacements,
             "cross_lists": chosen.wants_cross_lists,
+            "editors_picks": chosen.wants_picks,
             "interest": chosen.interest,
             "papers_liked": list(chosen.seed_papers),
             "mute_words": list(chosen.mute_words),

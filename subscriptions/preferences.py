@@ -24,6 +24,7 @@ class Preferences:
     max_papers: int = DEFAULT_PAPERS
     wants_replacements: bool = False
     wants_cross_lists: bool = True
+    wants_picks: bool = True
     interest: str = ""
     seed_papers: tuple[str, ...] = ()  # keys, like arxiv:2509.02547
     mute_words: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ def preferences_of(subscriber: Subscriber) -> Preferences:
         max_papers=subscriber.max_papers,
         wants_replacements=subscriber.wants_replacements,
         wants_cross_lists=wishes.wants_cross_lists,
+        wants_picks=wishes.wants_picks,
         interest=wishes.interest,
         seed_papers=tuple(wishes.seed_papers),
         mute_words=tuple(wishes.mute_words),
@@ -107,10 +109,18 @@ def _set_wishes(subscriber: Subscriber, chosen: Preferences) -> None:
         "mute_words": list(chosen.mute_words),
         "followed_authors": list(chosen.followed_authors),
         "wants_cross_lists": chosen.wants_cross_lists,
+        "wants_picks": chosen.wants_picks,
     }
     before = Wishes.objects.filter(subscriber=subscriber).values_list("interest", "seed_papers").first()
     asks_for_something = any(
-        [chosen.interest, chosen.seed_papers, chosen.mute_words, chosen.followed_authors, not chosen.wants_cross_lists]
+        [
+            chosen.interest,
+            chosen.seed_papers,
+            chosen.mute_words,
+            chosen.followed_authors,
+            not chosen.wants_cross_lists,
+            not chosen.wants_picks,
+        ]
     )
     if asks_for_something:
         Wishes.objects.update_or_create(subscriber=subscriber, defaults=values)

@@ -29,10 +29,12 @@ def archive(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRes
     """The reader's digests, the newest first: each paper with the reason it had."""
     text = request.GET.get("page", "1")
     number = min(int(text), 10_000) if text.isdecimal() and len(text) < 6 and int(text) else 1
-    found = others_data(subscriber, first=(number - 1) * PER_PAGE, count=PER_PAGE + 1).get("digests", [])
+    data = others_data(subscriber, first=(number - 1) * PER_PAGE, count=PER_PAGE + 1)
+    found = data.get("digests", [])
     context = {
         **about(subscriber, token),
         "digests": found[:PER_PAGE],
+        "days_without": data.get("days_without", []),
         "number": number,
         "has_more": len(found) > PER_PAGE,
         "signal_url": link(Purpose.SIGNAL, subscriber.public_id),

@@ -17,7 +17,11 @@ FIGURES = {
     "relevance_table_s": "of which: the table of 5,000 liked papers by 1,000 new ones, which all readers share",
     "relevance_bare_ratio": "all of that, by the bare matrix product and argpartition of the same sizes",
     "relevance_rank_mb": "the memory that ranking added to its process",
+    "relevance_tastes_10000_s": "10,000 readers with 20 opinions each: read, learned over 1,000 papers, thinned and"
+    " written (SQLite)",
+    "relevance_tastes_mb": "the most memory that held",
 }
+TASTES = 10_000
 READERS, PAPERS, LIKED, OPINIONS, BEST = 100_000, 1000, 5000, 10, 12
 TODAY = dt.date(2026, 3, 2)
 Measured = Generator[None, None, dict[str, float]]
@@ -28,7 +32,9 @@ def run(bench: Bench) -> dict[str, float]:
     env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with bench.sqlite() as database:
         bench.say(f"{NAME}: {READERS} readers, {PAPERS} papers")
-        return bench.ask("rank_for_everybody", env={**database.env, **env})
+        figures = bench.ask("rank_for_everybody", env={**database.env, **env})
+        bench.say(f"{NAME}: {TASTES} readers' tastes")
+        return figures | bench.ask("learn_for_many", env={**database.env, **env})
 
 
 def rank_for_everybody() -> Measured:
@@ -77,6 +83,48 @@ def rank_for_everybody() -> Measured:
         "relevance_rank_mb": _megabytes() - before,
         "relevance_bare_ratio": rank_s / _bare(models, table),
     }
+
+
+def learn_for_many() -> Measured:
+    """The whole service over a database: papers counted, opinions read, tastes learned, thinned and written."""
+    import numpy as np
+    from django.utils import timezone
+
+    from digests.learning import learn_tastes
+    from digests.models import Edition, EditionPaper, Taste
+    from papers.models import Paper
+    from subscriptions.models import ReaderSignal, Subscriber
+
+    now = timezone.now()
+    random = np.random.default_rng(2)
+    papers = Paper.objects.bulk_create(
+        Paper(
+            key=f"made-up:{number}",
+            title=f"Title {number}",
+            abstract=" ".join(f"word{word}" for word in random.zipf(1.08, 200) % 50_000),
+            announced_date=now.date(),
+            first_seen_at=now,
+        )
+        for number in range(LIKED + PAPERS)
+    )
+    edition = Edition.objects.create(date=now.date(), state="published", cutoff_at=now)
+    EditionPaper.objects.bulk_create(EditionPaper(edition=edition, paper=paper) for paper in papers[LIKED:])
+    readers = Subscriber.objects.bulk_create(
+        Subscriber(email=f"reader{number}@example.org", address_hash=f"{number:064x}", state="active")
+        for number in range(TASTES)
+    )
+    signals = (
+        ReaderSignal(subscriber=reader, paper=papers[row], leaning="more" if place % 5 else "less", at=now)
+        for reader in readers
+        for place, row in enumerate(random.choice(LIKED, 20, replace=False).tolist())
+    )
+    ReaderSignal.objects.bulk_create(signals, batch_size=5000)
+    yield
+    started = time.perf_counter()
+    report = learn_tastes(now=now)
+    seconds = time.perf_counter() - started
+    assert report.readers == Taste.objects.count() == TASTES
+    return {"relevance_tastes_10000_s": seconds, "relevance_tastes_mb": _megabytes()}
 
 
 def _bare(models: list, table) -> float:  # type: ignore[no-untyped-def,type-arg]  # noqa: ANN001

@@ -87,7 +87,6 @@ def one_of_each() -> None:
     source = make_source()
     paper = make_paper(topics=["language"], announced_in=source)
     edition, reader = make_edition(picks=[paper]), make_subscriber(topics=["language"])
-    Comparison.objects.create(name="As it is, or by topics alone", rival="by_topics", started_at=NOW)
     letter = Letter.objects.create(subject="A word", body="Hello.")
     LetterDelivery.objects.create(letter=letter, subscriber=reader)
     DeskChange.objects.create(edition=edition, version=2, at=NOW, by="ada", what="changed the title")
@@ -101,6 +100,7 @@ def one_of_each() -> None:
     MailEvent.objects.create(provider="postmark", event_id="1", kind="delivered")
     wishes = {"topics": ["language"], "cadence": "weekly", "weekday": 2, "hour": 8}
     SubscriberImport.objects.create(by="admin", file_name="list.csv", source="plain", consent="Yes.", wishes=wishes)
+    Comparison.objects.create(name="Votes", rival="by_totals")
     ConsentEvent.objects.create(
         subscriber=reader, address_hash=reader.address_hash, kind="confirmed", at=NOW, wording="1", how="mail link"
     )

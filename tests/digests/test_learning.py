@@ -208,6 +208,17 @@ def test_other_wishes_change_nothing_that_was_learned(papers: dict[str, list[Pap
     assert count_stale(now=NOW) == 0
 
 
+def test_a_paper_that_was_spoken_of_is_not_offered_for_being_like_itself(papers: dict[str, list[Paper]]):
+    reader = make_subscriber(topics=["language"], max_papers=5)
+    liked = papers["folding"][4]
+    set_leaning(subscriber=reader, paper=liked, leaning=Leaning.MORE, now=NOW)
+    learn_tastes(now=NOW)
+    ranked = [paper for paper, *_ in Taste.objects.get().ranked]
+    assert liked.pk not in ranked
+    # Nor do the others look far from it, beside itself.
+    assert len({paper.pk for paper in papers["folding"]} & set(ranked)) > 5
+
+
 def test_nobody_is_learned_who_said_nothing_or_left(papers: dict[str, list[Paper]]):
     make_subscriber()
     gone = make_subscriber(state="unsubscribed", next_due_at=None)

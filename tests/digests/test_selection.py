@@ -61,6 +61,13 @@ def test_picks_come_first_then_own_topics_then_what_others_found_worth_reading()
     )
 
 
+def test_who_wants_no_picks_gets_them_as_papers_like_any_other():
+    papers = [paper(1, pick=0), paper(2, upvotes=5), paper(3, topics=("nlp",), pick=1)]
+    chosen = select_digest(papers, Reader(topics=("nlp",), wants_picks=False))
+    assert ids(chosen) == [3, 2, 1]
+    assert Section.PICKS not in {choice.section for choice in chosen}
+
+
 def test_a_reader_without_topics_gets_picks_and_trending():
     papers = [paper(1, topics=("nlp",)), paper(2, topics=("vision",), upvotes=5), paper(3, pick=0)]
     chosen = select_digest(papers, Reader())

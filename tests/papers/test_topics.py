@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papers.topics import TopicRule, match_topics
+from papers.topics import RuleBook, TopicRule, match_topics
 
 
 def matches(rule: TopicRule, text: str, *categories: str) -> bool:
@@ -123,3 +123,4 @@ def test_the_quick_matcher_finds_what_the_plain_one_finds(
     found = match_topics(title=title, abstract=abstract, categories=["cs.CL"], rules=rules)
     text = f"{title}\n|\n{abstract}"
     assert found == [rule.slug for rule in rules if fits_plainly(rule, text, frozenset({"cs.CL"}))]
+    assert RuleBook(rules).match(title=title, abstract=abstract, categories=["cs.CL"]) == found

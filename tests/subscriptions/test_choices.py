@@ -30,6 +30,7 @@ ALL: dict[str, Any] = {
     "max_papers": "7",
     "wants_replacements": "on",
     "without_cross_lists": "on",
+    "without_picks": "on",
 }
 
 
@@ -44,6 +45,7 @@ def test_all_choices_at_the_form_are_kept(client: Client):
     assert set(chosen.topics) == {"language", "agents"}
     assert (chosen.cadence, chosen.weekday, chosen.hour, chosen.zone) == ("weekly", 4, 18, "Asia/Tokyo")
     assert (chosen.max_papers, chosen.wants_replacements, chosen.wants_cross_lists) == (7, True, False)
+    assert not chosen.wants_picks
     assert chosen.interest == "protein folding"
     assert chosen.followed_authors == ("Ada Lovelace", "Alan Turing")
     assert chosen.mute_words == ("blockchain", "quantum")

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from digests.models import Delivery, ReaderArchive
+from digests.models import NO_EDITION, NOTHING_TO_SAY, Delivery, ReaderArchive, SkippedDay
 from mailer.outbox import list_mails
 from papers.merging import merge_papers
 from subscriptions.addresses import hash_address
@@ -164,6 +164,24 @@ def test_the_archive_shows_what_was_sent_the_newest_first_a_page_at_a_time(clien
     assert "Number 22" in words(client.get(page_of(Purpose.ARCHIVE, reader), {"page": "2"}))
     for odd in ("0", "-1", "x", "99999", "9" * 30):
         assert client.get(page_of(Purpose.ARCHIVE, reader), {"page": odd}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "german"),
+    [
+        (NOTHING_TO_SAY, "There was nothing you had not had already.", "Es gab nichts, was Sie nicht schon hatten."),
+        ("The address is suppressed.", "No mail could go to your address then.", "konnte da keine Mail gehen"),
+        ("The edition was cancelled.", "The edition was stopped.", "Die Ausgabe wurde angehalten."),
+    ],
+)
+def test_the_archive_says_why_there_was_no_mail(client: Client, reason: str, english: str, german: str):
+    reader = make_subscriber()
+    make_delivery(edition=make_edition([make_paper()]), subscriber=reader, state="skipped", reason=reason)
+    SkippedDay.objects.create(subscriber=reader, due_at=NOW - dt.timedelta(days=2), reason=NO_EDITION)
+    page = words(client.get(page_of(Purpose.ARCHIVE, reader)))
+    assert f"Monday, 23 November 2026 No mail: {english}" in page
+    assert "Saturday, 21 November 2026: There was no new edition." in page
+    assert german in words(client.get(page_of(Purpose.ARCHIVE, reader), {"lang": "de"}))
 
 
 # --- being forgotten ------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def test_a_zone_nobody_knows_becomes_the_sites_own(client: Client, settings: Set
 
 def test_no_box_is_ticked_before_the_reader_ticks_it(client: Client):
     page = client.get(SUBSCRIBE).content.decode()
-    assert page.count('type="checkbox"') == len(DEFAULT_TOPICS) + 2
+    assert page.count('type="checkbox"') == len(DEFAULT_TOPICS) + 3
     assert "checked" not in page
 
 
