@@ -189,11 +189,6 @@ class Delivery(Outgoing):
         return f"{self.edition_id} to {self.subscriber_id}"
 
 
-# Reasons that are told to readers, too.
-NOTHING_TO_SAY = "Nothing to say: every paper of the edition was sent before."
-NO_EDITION = "No new edition was published."
-
-
 class LetterState(models.TextChoices):
     DRAFT = "draft", "Draft"
     SENDING = "sending", "Goes out"
@@ -235,6 +230,11 @@ class LetterDelivery(Outgoing):
 
     def __str__(self) -> str:
         return f"{self.letter_id} to {self.subscriber_id}"
+
+
+# Reasons that are told to readers, too.
+NOTHING_TO_SAY = "Nothing to say: every paper of the edition was sent before."
+NO_EDITION = "No new edition was published."
 
 
 def counts_as_seen() -> Q:

@@ -104,13 +104,14 @@ class _Choices:
     def _arrange(self, editions: Sequence[Edition], recipient: Recipient) -> Arranged:
         wants, lists = recipient.wants_replacements, recipient.wants_cross_lists
         is_weekly = recipient.schedule.cadence is Cadence.WEEKLY
-        key = (tuple(edition.pk for edition in editions), wants, lists, recipient.wants_picks, is_weekly)
+        picks = recipient.wants_picks
+        key = (tuple(edition.pk for edition in editions), wants, lists, picks, is_weekly)
         if key not in self._arranged:
             self._arranged[key] = self._shelf.rearranged(
                 editions,
                 with_replacements=wants,
                 with_cross_lists=lists,
-                with_picks=recipient.wants_picks,
+                with_picks=picks,
                 is_weekly=is_weekly,
                 turned=self._turned,
             )

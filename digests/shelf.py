@@ -132,8 +132,8 @@ class Shelf:
         *,
         with_replacements: bool,
         with_cross_lists: bool,
+        with_picks: bool,
         is_weekly: bool,
-        with_picks: bool = True,
         turned: int | None = None,
     ) -> Arranged:
         """The same, arranged anew; with the choice of the paper `turned` turned round: the last of the picks where it

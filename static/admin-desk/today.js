@@ -129,6 +129,7 @@
   // --- search and filters ----------------------------------------------------------------------------------------
 
   const sift = async () => {
+    if (!form()) return;
     const names = ["q", "topic", "source", "sort"];
     const values = names.map((name) => [name, document.getElementById(name).value]).filter(([, value]) => value);
     const query = new URLSearchParams(values).toString();
@@ -154,6 +155,8 @@
     timers.set(
       field.id,
       setTimeout(async () => {
+        // A clash may have taken the form's place meanwhile.
+        if (!form()) return;
         const data = new FormData();
         data.set("text", field.value);
         data.set("csrfmiddlewaretoken", form().elements.csrfmiddlewaretoken.value);

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("subscriptions", "0009_attention"),
+        ("subscriptions", "0008_language"),
     ]
 
     operations = [

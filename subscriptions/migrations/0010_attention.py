@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("subscriptions", "0008_language"),
+        ("subscriptions", "0009_wants_picks"),
     ]
 
     operations = [
