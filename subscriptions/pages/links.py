@@ -19,8 +19,11 @@ View = Callable[..., HttpResponse]
 _ANEW = {
     Purpose.CONFIRM: "Please sign up again.",
     Purpose.NEW_ADDRESS: "Please ask for it once more.",
+    Purpose.SIGN_IN: "You can have a new one from the page to sign in.",
     Purpose.KEEP: "Any mail of ours has a link to your choices.",
 }
+
+_SHORT = {Purpose.SIGN_IN: "half an hour"}
 
 
 def opened_by(purpose: Purpose) -> Callable[[View], View]:
@@ -97,6 +100,8 @@ def logged(response: HttpResponse) -> HttpResponse:
 
 def _why_run_out(purpose: Purpose) -> str:
     age = MAX_AGE[purpose]
-    good_for = {1: "a day", 7: "a week"}.get(age.days, f"{age.days} days") if age.days else "two hours"
+    good_for = (
+        {1: "a day", 7: "a week"}.get(age.days, f"{age.days} days") if age.days else _SHORT.get(purpose, "two hours")
+    )
     anew = _ANEW.get(purpose, "You can have a new one sent to you from the page with your choices.")
     return f"It was good for {good_for}. {anew}"
