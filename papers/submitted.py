@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from papers.changes import TextCleaner
 from papers.entries import Entry, FeedRefusedError, Markup
 from papers.feeds import parse_feed
 from papers.feeds.kinds import SourceKind
@@ -63,12 +64,20 @@ def preview_of(found: Submitted) -> dict[str, Any]:
     """As JSON can hold it."""
     entry = asdict(found.entry)
     kept = ("key", "title", "abstract", "authors", "categories", "doi", "link", "pdf_link", "version", "markup")
-    return {**{name: entry[name] for name in kept}, "authors": list(entry["authors"]), "kind": found.kind.value}
+    cleaner = TextCleaner()
+    return {
+        **{name: entry[name] for name in kept},
+        "authors": list(entry["authors"]),
+        "kind": found.kind.value,
+        # As it will be shown, without TeX.
+        "shown_title": cleaner.readable(found.entry.title, found.entry.markup),
+        "shown_abstract": cleaner.readable(found.entry.abstract, found.entry.markup),
+    }
 
 
 def entry_from_preview(preview: dict[str, Any]) -> Entry:
     """The entry that `preview_of` kept."""
-    values = {name: value for name, value in preview.items() if name != "kind"}
+    values = {name: value for name, value in preview.items() if name not in {"kind", "shown_title", "shown_abstract"}}
     names = {name: tuple(values[name]) for name in ("authors", "categories")}
     return Entry(**{**values, **names, "markup": Markup(values["markup"])})
 

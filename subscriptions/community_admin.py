@@ -58,7 +58,7 @@ class SubmissionAdmin(_DecidedOnly):
 
     @admin.display(description="abstract")
     def abstract(self, submission: Submission) -> str:
-        return str(submission.preview.get("abstract", ""))
+        return str(submission.preview.get("shown_abstract", ""))
 
     @admin.display(description="link")
     def link(self, submission: Submission) -> str:

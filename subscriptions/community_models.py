@@ -97,7 +97,7 @@ class Submission(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.preview.get("title") or self.given)
+        return str(self.preview.get("shown_title") or self.given)
 
 
 class ClaimState(models.TextChoices):

@@ -184,7 +184,7 @@ def _answer(submission: Submission, *, is_accepted: bool, paper: Paper | None, n
         key=f"submission:{submission.pk}",
         details={
             "is_accepted": "yes" if is_accepted else "",
-            "title": paper.title if paper else str(submission.preview.get("title") or submission.key),
+            "title": paper.title if paper else str(submission.preview.get("shown_title") or submission.key),
             "path": f"/papers/{paper.key.removeprefix('arxiv:')}" if paper else "/submit/",
         },
         created_at=now,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -39,7 +39,5 @@ def comes_from_here(request: HttpRequest) -> bool:
     site = request.META.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return bool(site == "same-origin")
-    origin = urlsplit(request.META.get("HTTP_ORIGIN", ""))
-    return f"{origin.scheme}://{origin.netloc}" == f"{request.scheme}://{request.get_host()}" or (
-        f"{origin.scheme}://{origin.netloc}" in settings.CSRF_TRUSTED_ORIGINS
-    )
+    origin = request.META.get("HTTP_ORIGIN", "")
+    return origin == f"{request.scheme}://{request.get_host()}" or origin in settings.CSRF_TRUSTED_ORIGINS
