@@ -104,14 +104,15 @@ def decide_claim(*, claim: AuthorClaim, is_author: bool, now: dt.datetime) -> bo
 
 def follow_merged(*, kept_id: int, dropped_id: int) -> None:
     """What readers did with the paper that goes, they did with the one that stays."""
-    for model in (Vote, AuthorClaim):
-        there = model.objects.filter(paper_id=kept_id).values("subscriber_id")
-        moving = model.objects.filter(paper_id=dropped_id).exclude(subscriber_id__in=there)
-        if model is AuthorClaim:
-            taken = AuthorClaim.objects.filter(paper_id=kept_id, state=ClaimState.CONFIRMED).values("author")
-            moving = moving.exclude(state=ClaimState.CONFIRMED, author__in=taken)
-        moving.update(paper_id=kept_id)
-        model.objects.filter(paper_id=dropped_id).delete()
+    voted = Vote.objects.filter(paper_id=kept_id).values_list("subscriber_id", flat=True)
+    Vote.objects.filter(paper_id=dropped_id).exclude(subscriber_id__in=voted).update(paper_id=kept_id)
+    claimed = AuthorClaim.objects.filter(paper_id=kept_id)
+    taken = claimed.filter(state=ClaimState.CONFIRMED).values_list("author", flat=True)
+    moving = AuthorClaim.objects.filter(paper_id=dropped_id)
+    moving = moving.exclude(subscriber_id__in=claimed.values_list("subscriber_id", flat=True))
+    moving.exclude(state=ClaimState.CONFIRMED, author__in=taken).update(paper_id=kept_id)
+    Vote.objects.filter(paper_id=dropped_id).delete()
+    AuthorClaim.objects.filter(paper_id=dropped_id).delete()
     Submission.objects.filter(paper_id=dropped_id).update(paper_id=kept_id)
 
 

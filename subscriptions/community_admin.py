@@ -12,6 +12,19 @@ from subscriptions.community import decide_claim
 from subscriptions.models import AuthorClaim, Submission
 from subscriptions.submissions import accept_submission, decline_submission
 
+SHOWN_FIELDS: Any = [
+    "title",
+    "authors",
+    "abstract",
+    "link",
+    "given",
+    "state",
+    "problem",
+    "submitter",
+    "asked_at",
+    "decided_at",
+]
+
 
 class _DecidedOnly(admin.ModelAdmin[Any]):
     """Rows that readers write: a curator decides about them, and edits nothing."""
@@ -34,19 +47,7 @@ class SubmissionAdmin(_DecidedOnly):
     list_select_related = ["subscriber__profile"]
     ordering = ["state", "-asked_at"]
     actions = ["accept", "accept_as_pick", "decline"]
-    fields = [
-        "title",
-        "authors",
-        "abstract",
-        "link",
-        "given",
-        "state",
-        "problem",
-        "submitter",
-        "asked_at",
-        "decided_at",
-    ]
-    readonly_fields = fields
+    fields = readonly_fields = SHOWN_FIELDS
 
     @admin.display(description="paper")
     def title(self, submission: Submission) -> str:

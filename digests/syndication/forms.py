@@ -54,7 +54,7 @@ def write_feed(channel: Channel, form: str) -> str:
         author_name=settings.SITE_NAME if form == "atom" else None,
         feed_url=channel.self_url,
         feed_guid=channel.id,
-        ttl="60" if form == "rss" else None,
+        ttl=60 if form == "rss" else None,
         updated_at=channel.updated_at,
     )
     for item in channel.items:
