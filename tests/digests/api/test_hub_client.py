@@ -1,11 +1,13 @@
 """The official client of the Hugging Face Hub, unchanged, over HTTP to our own server."""
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import close_session
 
 from tests.factories import NOW, TODAY, make_edition, make_paper
 
@@ -13,9 +15,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def hub(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> HfApi:
+def hub(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[HfApi]:
     monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
-    return HfApi(endpoint=live_server.url, token=False)
+    yield HfApi(endpoint=live_server.url, token=False)
+    # The client keeps its connections, and the server one to the database for each.
+    close_session()
 
 
 def test_the_client_lists_the_papers_of_a_day_a_week_and_a_month(hub: HfApi):
