@@ -1,5 +1,7 @@
 """The curators' desk for what readers bring: submitted papers and claims, each accepted or declined."""
 
+import datetime as dt
+import logging
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,6 +13,8 @@ from django.utils.html import format_html
 from subscriptions.community import decide_claim
 from subscriptions.models import AuthorClaim, Submission
 from subscriptions.submissions import accept_submission, decline_submission
+
+logger = logging.getLogger(__name__)
 
 SHOWN_FIELDS: Any = [
     "title",
@@ -87,8 +91,16 @@ class SubmissionAdmin(_DecidedOnly):
 
     def _accept(self, request: HttpRequest, queryset: QuerySet[Submission], *, is_pick: bool) -> None:
         now = timezone.now()
-        count = sum(accept_submission(submission=each, is_pick=is_pick, now=now) is not None for each in queryset)
+        count = sum(self._accepted(each, is_pick=is_pick, now=now) for each in queryset)
         self._say(request, "Accepted", count, queryset.count())
+
+    def _accepted(self, submission: Submission, *, is_pick: bool, now: dt.datetime) -> bool:
+        """One that cannot be stored stays as it was, and never stops the others."""
+        try:
+            return accept_submission(submission=submission, is_pick=is_pick, now=now) is not None
+        except ValueError:
+            logger.exception("submission %d cannot be stored", submission.pk)
+            return False
 
     def _say(self, request: HttpRequest, what: str, count: int, chosen: int) -> None:
         left = f" {chosen - count} could not be: not fetched yet, or decided before." if chosen > count else ""

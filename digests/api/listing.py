@@ -10,7 +10,7 @@ from enum import StrEnum
 from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
-from digests.models import SHOWN_STATES, Choice, EditionPaper
+from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper
 from papers.models import Paper
 from papers.paper_ids import keys_meant
 
@@ -18,6 +18,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 MAX_PAGE = 10_000
 MAX_QUERY = 300
+TRENDING_DAYS = dt.timedelta(days=30)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
@@ -75,6 +76,8 @@ def read_words(text: str) -> str:
 def daily_entries(question: Question) -> list[EditionPaper]:
     """The papers of shown editions that a question means, the newest day first and the editor's picks before others."""
     entries = _shown()
+    if not (question.since or question.topic or question.submitter):
+        entries = entries.filter(edition__date__gte=_far_enough(question))
     if question.since:
         entries = entries.filter(edition__date__gte=question.since)
     if question.until:
@@ -118,6 +121,19 @@ def _ordered(entries: QuerySet[EditionPaper], sort: Sort) -> QuerySet[EditionPap
     if sort is Sort.TRENDING:
         return ranked.order_by("-liked", "-edition__date", "id")
     return ranked.order_by("-edition__date", "is_no_pick", "position", "-liked", "id")
+
+
+def _far_enough(question: Question) -> dt.date:
+    """Where to stop looking back, so that years of papers are not sorted for one page of the newest.
+
+    Every edition has a paper, so as many editions as papers are wanted are enough. Trending is of the last month.
+    """
+    days = Edition.objects.shown().order_by("-date").values_list("date", flat=True)
+    if question.sort is Sort.TRENDING:
+        newest = days.first()
+        return newest - TRENDING_DAYS if newest else dt.date.min
+    wanted = (question.page + 1) * question.limit
+    return next(iter(days[wanted - 1 : wanted]), dt.date.min)
 
 
 def _submitted_by(name: str) -> QuerySet[Paper]:

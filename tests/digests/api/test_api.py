@@ -68,7 +68,17 @@ def test_pages_begin_at_nought_and_follow_one_another(client: Client):
     assert parts == [whole[:2], whole[2:4], whole[4:], []]
 
 
-def test_trending_goes_by_upvotes_over_all_days(client: Client):
+def test_the_newest_papers_reach_back_as_far_as_are_wanted(client: Client):
+    for number in range(7):
+        make_edition([make_paper()], date=TODAY - dt.timedelta(days=30 * number), published_at=NOW)
+    assert len(ids(client.get("/api/daily_papers?limit=3"))) == 3
+    assert len(ids(client.get("/api/daily_papers?limit=3&p=1"))) == 3
+    assert len(ids(client.get("/api/daily_papers?limit=3&p=2"))) == 1
+    assert len(ids(client.get("/api/daily_papers"))) == 7
+    assert len(ids(client.get("/api/daily_papers?sort=trending"))) == 2, "of the last thirty days"
+
+
+def test_trending_goes_by_upvotes_and_not_by_days(client: Client):
     old, new = make_paper(upvotes=50), make_paper(upvotes=2)
     make_edition([old], date=TODAY - dt.timedelta(days=1), published_at=NOW)
     make_edition([new], published_at=NOW)
