@@ -162,6 +162,7 @@ CELERY_TASK_ROUTES = {
     # Long work; it would keep confirmations waiting.
     "subscriptions.tasks.run_imports": {"queue": "celery"},
     "subscriptions.tasks.read_bounces": {"queue": "celery"},
+    "subscriptions.tasks.read_submissions": {"queue": "celery"},
     "subscriptions.tasks.*": {"queue": "notices"},
     "digests.tasks.learn_tastes": {"queue": "learning"},
 }
@@ -362,6 +363,10 @@ ACCEPTED_DOMAINS = frozenset(
 )
 SIGNUP_ANSWER_MS = env.number(
     "SIGNUP_ANSWER_MS", 250, "No sign-up is answered sooner, so that the time tells nobody who is subscribed."
+)
+
+API_RATE = max(
+    1, env.number("API_RATE", 600, "How many requests to the API one address of the internet has in five minutes.")
 )
 
 # --- the web --------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", include("digests.urls")),
     path("", include("subscriptions.urls")),
+    path("", include("digests.api.urls")),
     path("healthz", healthz),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")),
     path(f"{settings.ADMIN_PATH}/", admin.site.urls),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper, EditionState, age_limit
 from papers.changes import NEWS_DAYS
@@ -92,6 +92,24 @@ def grow_draft(*, date: dt.date, cutoff_at: dt.datetime) -> int:
         news = [pk for pk in new_ids if held.get(pk)]
         edition.entries.filter(paper_id__in=news, is_replacement=True).update(is_replacement=False)
     return len(fresh)
+
+
+def take_submitted(*, paper_id: int, is_pick: bool, now: dt.datetime) -> Edition | None:
+    """Put a paper that a curator accepted among those of the edition being made, which begins with it if need be, as a
+    candidate or as a pick behind the others. None where that edition was shown or cancelled. In the caller's
+    transaction."""
+    date = next_date(now)
+    edition, _ = Edition.objects.select_for_update().get_or_create(
+        date=date, defaults={"cutoff_at": max(cutoff_of(date), now + dt.timedelta(minutes=1))}
+    )
+    if edition.state not in _NOT_YET_SHOWN:
+        return None
+    entry, _ = EditionPaper.objects.get_or_create(edition=edition, paper_id=paper_id)
+    if is_pick and entry.choice != Choice.PICK:
+        places = edition.entries.filter(choice=Choice.PICK).aggregate(last=Max("position"))
+        last = -1 if places["last"] is None else places["last"]
+        EditionPaper.objects.filter(pk=entry.pk).update(choice=Choice.PICK, position=last + 1, is_replacement=False)
+    return edition
 
 
 def publish_due_editions(*, now: dt.datetime) -> list[Edition]:

@@ -9,7 +9,7 @@ from django.dispatch import receiver
 
 from digests.bouncing import keeps_bouncing
 from digests.delivering import bring_back_for, sendable_ids
-from digests.editions import amend_holding
+from digests.editions import amend_holding, take_submitted
 from digests.history import read_history
 from digests.models import Choice, Delivery, EditionPaper, LetterDelivery, Taste
 from digests.planning import newest_sendable, plan_subscribers
@@ -23,6 +23,7 @@ from subscriptions.signals import (
     reader_data_asked_for,
     reader_taste_asked_for,
     reader_taste_changed,
+    submission_accepted,
     subscriber_confirmed,
     subscriber_erased,
 )
@@ -110,6 +111,12 @@ def on_subscriber_erased(sender: Any, subscriber_id: int, **kwargs: Any) -> None
     """What mail servers answered may name the address; the deliveries themselves stay, and are nobody's."""
     for model in (Delivery, LetterDelivery):
         model.objects.filter(subscriber_id=subscriber_id).exclude(reason="").update(reason="")
+
+
+@receiver(submission_accepted)
+def on_submission_accepted(sender: Any, paper_id: int, is_pick: bool, now: dt.datetime, **kwargs: Any) -> None:
+    """A paper that a reader brought goes among those of the edition that is being made."""
+    take_submitted(paper_id=paper_id, is_pick=is_pick, now=now)
 
 
 @receiver(mail_event_stored)

@@ -96,6 +96,16 @@ def has_some(name: str, *, rate: Rate) -> bool:
     return not is_closed and missing <= rate.spacing(rate.burst - 1).total_seconds()
 
 
+def has_left(name: str, *, rate: Rate) -> int:
+    """How many tokens could be taken now. Takes none and writes nothing."""
+    row = _look(name)
+    if row is None:
+        return rate.burst
+    if _seconds_until(row["closed_until"], row["now"]) > 0:
+        return 0
+    return max(0, int(rate.burst - _seconds_until(row["free_at"], row["now"]) * rate.per_second + 1e-6))
+
+
 def forget_full(prefix: str) -> int:
     """Delete the buckets whose names begin so and that are full, open and held by nobody: a new one would be the same.
 

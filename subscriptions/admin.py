@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from papers.desk import DeskTable, save_changed
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
+from subscriptions.community_admin import AuthorClaimAdmin, SubmissionAdmin
 from subscriptions.consent import words_of
 from subscriptions.exporting import export_rows
 from subscriptions.import_admin import SubscriberImportAdmin
@@ -32,7 +33,7 @@ from subscriptions.signup import UnsubscribeResult, unsubscribe
 from subscriptions.spreadsheets import csv_lines
 from subscriptions.suppression import BOUNCES, suppress
 
-__all__ = ["SubscriberImportAdmin"]
+__all__ = ["AuthorClaimAdmin", "SubmissionAdmin", "SubscriberImportAdmin"]
 
 SCHEDULE_FIELDS = {"cadence", "weekday", "hour", "zone"}
 

@@ -239,6 +239,30 @@ class SubscribeForm(PreferenceFields):
         return bool(self.cleaned_data.get("website"))
 
 
+class SignInForm(forms.Form):
+    """An address to send a link to, and where to go from there."""
+
+    email = forms.CharField(
+        label="Your mail address",
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={
+            "required": "Please give the address your papers go to.",
+            "max_length": "This address is too long to be mailed to.",
+        },
+    )
+    next = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
+    stamp = forms.CharField(required=False, max_length=200, initial=new_stamp, widget=forms.HiddenInput)
+    website = forms.CharField(
+        required=False,
+        label="Leave this empty",
+        widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}),
+    )
+
+    def clean_email(self) -> str:
+        return _address(self.cleaned_data["email"])
+
+
 class PreferencesForm(PreferenceFields):
     """What a reader may change on the manage page."""
 

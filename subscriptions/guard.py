@@ -125,7 +125,7 @@ def screen(addresses: Mapping[str, str]) -> Mapping[str, str]:
 
 def forget_visitors() -> int:
     """Delete the buckets of those who have not asked for long. Returns how many. Safe at any time."""
-    return forget_full(BUCKETS)
+    return forget_full(BUCKETS) + forget_full("api:") + forget_full("reader:")
 
 
 def _is_trusted(knock: Knock, *, now: dt.datetime) -> bool:
@@ -135,10 +135,14 @@ def _is_trusted(knock: Knock, *, now: dt.datetime) -> bool:
     return (is_calm and took_time) or is_proven(knock.proof)
 
 
-def _network_bucket(network: str) -> str:
-    # Who asked is nobody's business a day later, so not even we can read it there.
+def visitor_key(network: str) -> str:
+    """This network under a keyed hash: who asked is nobody's business a day later, so not even we can read it."""
     key = salted_hmac("daily-papers:visitor", "network", algorithm="sha256").digest()
-    return f"{BUCKETS}network:{hmac.new(key, network.encode(), hashlib.sha256).hexdigest()[:32]}"
+    return hmac.new(key, network.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _network_bucket(network: str) -> str:
+    return f"{BUCKETS}network:{visitor_key(network)}"
 
 
 def _per_network() -> Rate:

@@ -10,8 +10,27 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext, gettext_lazy
 
 from papers.models import Paper, Topic
+from subscriptions.community_models import (
+    AuthorClaim,
+    ClaimState,
+    ReaderProfile,
+    ReaderSession,
+    Submission,
+    SubmissionState,
+    Vote,
+)
 from subscriptions.outgoing import Outgoing, indexes_of, new_public_id
 from subscriptions.schedule import Cadence, Schedule
+
+__all__ = [
+    "AuthorClaim",
+    "ClaimState",
+    "ReaderProfile",
+    "ReaderSession",
+    "Submission",
+    "SubmissionState",
+    "Vote",
+]
 
 DEFAULT_PAPERS = 10
 MAX_PAPERS = 20
@@ -260,6 +279,8 @@ class NoticeKind(models.TextChoices):
     FRESH_LINK = "fresh_link", "A link that was asked for"
     NEW_ADDRESS = "new_address", "Please confirm your new address"
     STILL_WANTED = "still_wanted", "Do you still want this?"
+    SIGN_IN = "sign_in", "A link to sign in"
+    SUBMISSION_ANSWER = "submission_answer", "What became of a paper they submitted"
     SOURCE_STALLED = "source_stalled", "To the owner: a source has stalled"
     SOURCE_BACK = "source_back", "To the owner: a source is back"
     DAYS_MISSING = "days_missing", "To the owner: days went missing"

@@ -125,6 +125,10 @@ def _of_kind(notice: Notice, public_id: str) -> dict[str, str]:
             return {"purpose": purpose.value, "what_for": str(OWN_LINKS[purpose]), "own_url": link(purpose, public_id)}
         case NoticeKind.NEW_ADDRESS:
             return {"new_address_url": link(Purpose.NEW_ADDRESS, notice.details["change"])}
+        case NoticeKind.SIGN_IN:
+            return {"sign_in_url": link(Purpose.SIGN_IN, notice.details["session"])}
+        case NoticeKind.SUBMISSION_ANSWER:
+            return {**notice.details, "paper_url": f"{settings.SITE_URL}{notice.details.get('path', '')}"}
         case NoticeKind.STILL_WANTED:
             return {"keep_url": link(Purpose.KEEP, public_id)}
     return {}

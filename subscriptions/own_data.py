@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from subscriptions.community import community_data
 from subscriptions.consent import record_consent
 from subscriptions.models import ConsentKind, MailEvent, Notice, Subscriber, SuppressionReason
 from subscriptions.preferences import preferences_of
@@ -43,6 +44,7 @@ def export_reader(subscriber: Subscriber, *, now: dt.datetime) -> dict[str, Any]
             {"paper": key, "title": title, "leaning": leaning, "at": at.isoformat()}
             for key, title, leaning, at in subscriber.signals.values_list("paper__key", "paper__title", "leaning", "at")
         ],
+        **community_data(subscriber),
         "consent": [
             {"what": kind, "at": at.isoformat(), "how": how, "wording": wording, "reason": reason}
             for kind, at, how, wording, reason in subscriber.consent_events.values_list(

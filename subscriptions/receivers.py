@@ -11,6 +11,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from papers.signals import papers_merged
+from subscriptions.community import follow_merged
 from subscriptions.events import store_event
 from subscriptions.leanings import follow_paper
 
@@ -49,3 +50,4 @@ def _instants(event: AnymailTrackingEvent) -> Iterator[dt.datetime]:
 def on_papers_merged(sender: Any, kept_id: int, dropped_id: int, **kwargs: Any) -> None:
     """What readers said about the paper that goes, they said about the one that stays."""
     follow_paper(kept_id=kept_id, dropped_id=dropped_id)
+    follow_merged(kept_id=kept_id, dropped_id=dropped_id)

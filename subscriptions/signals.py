@@ -18,3 +18,5 @@ reader_taste_changed = Signal()
 reader_taste_asked_for = Signal()
 # Arguments: subscriber_id. The row is about to be deleted: what names its owner elsewhere goes now.
 subscriber_erased = Signal()
+# Arguments: paper_id, is_pick, now. A curator accepted a paper that a reader submitted: it stands among our papers now.
+submission_accepted = Signal()

@@ -20,7 +20,9 @@ from subscriptions.moving import forget_old_changes
 from subscriptions.notices import send_notices as send
 from subscriptions.outgoing import due_ids, sweep
 from subscriptions.pausing import end_pauses
+from subscriptions.sign_in import forget_sessions
 from subscriptions.signup import forget_unconfirmed
+from subscriptions.submissions import read_submission, submissions_to_read
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,13 @@ def run_imports() -> None:
 
 
 @shared_task
+def read_submissions(ids: list[int]) -> None:
+    """Fetch what readers submitted, so that it can be shown to them and to the curators."""
+    for submission_id in ids:
+        read_submission(submission_id=submission_id, now=timezone.now())
+
+
+@shared_task
 def tick() -> None:
     """Once a minute: end leases that ran out, ring for notices the queue forgot, apply what mail services said, wake
     those whose pause is over, forget who never confirmed and who knocked long ago, and ring for lists that wait to be
@@ -92,6 +101,9 @@ def tick() -> None:
     forget_unconfirmed(now=timezone.now())
     forget_old_changes(now=timezone.now())
     forget_visitors()
+    forget_sessions(now=timezone.now())
+    if waiting := submissions_to_read(now=timezone.now()):
+        read_submissions.delay(waiting)
     forget_previews(now=timezone.now())
     if imports_wait():
         run_imports.delay()

@@ -35,6 +35,8 @@ class Purpose(StrEnum):
     ADDRESS = "address"
     # Sent to a reader's new address; it names the change, not the reader.
     NEW_ADDRESS = "new-address"
+    # Signs in once; it names the session to be, not the reader.
+    SIGN_IN = "sign-in"
 
 
 # Links in old mails must work for ever; only what grants something new runs out.
@@ -47,6 +49,7 @@ MAX_AGE = {
     Purpose.ERASE: _FRESH,
     Purpose.ADDRESS: _FRESH,
     Purpose.NEW_ADDRESS: dt.timedelta(days=2),
+    Purpose.SIGN_IN: dt.timedelta(minutes=30),
 }
 _VERSION = "1"
 

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from subscriptions.pages import confirming, leaving, managing, outside, own, signup
+from subscriptions.pages import community, confirming, leaving, managing, outside, own, signing_in, signup, submitting
 
 app_name = "subscriptions"
 urlpatterns = [
@@ -11,6 +11,14 @@ urlpatterns = [
     path("subscribe/embed/", outside.embed, name="embed"),
     path("subscribe/embedded/", outside.embedded, name="embedded"),
     path("api/subscribe/", outside.api, name="api"),
+    path("sign-in/", signing_in.sign_in, name="sign_in"),
+    path("sign-in/<str:token>/", signing_in.open_link, name="sign-in"),
+    path("sign-out/", signing_in.sign_out, name="sign_out"),
+    path("me/", community.me, name="me"),
+    path("me/name/", community.name, name="name"),
+    path("vote/<path:paper_id>/", community.vote, name="vote"),
+    path("claim/<path:paper_id>/", community.claim, name="claim"),
+    path("submit/", submitting.submit, name="submit"),
     path("privacy/", signup.privacy, name="privacy"),
     path("confirm/<str:token>/", confirming.confirm, name="confirm"),
     path("manage/<str:token>/", managing.manage, name="manage"),

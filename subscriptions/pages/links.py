@@ -22,6 +22,7 @@ _ANEW = {
     Purpose.CONFIRM: gettext_lazy("Please sign up again."),
     Purpose.NEW_ADDRESS: gettext_lazy("Please ask for it once more."),
     Purpose.KEEP: gettext_lazy("Any mail of ours has a link to your choices."),
+    Purpose.SIGN_IN: gettext_lazy("You can have a new one from the page to sign in."),
 }
 
 
@@ -105,7 +106,9 @@ def logged(response: HttpResponse) -> HttpResponse:
 
 def _why_run_out(purpose: Purpose) -> str:
     age = MAX_AGE[purpose]
-    if not age.days:
+    if purpose is Purpose.SIGN_IN:
+        good_for = gettext("It was good for half an hour.")
+    elif not age.days:
         good_for = gettext("It was good for two hours.")
     elif age.days == 7:
         good_for = gettext("It was good for a week.")

@@ -27,9 +27,11 @@ from papers.models import DailySignal, Fetch, OneLiner, Paper, Source, SourceSta
 from papers.tasks import rematch_topic
 from subscriptions.addresses import hash_address
 from subscriptions.models import (
+    AuthorClaim,
     ConsentEvent,
     MailEvent,
     Notice,
+    Submission,
     Subscriber,
     SubscriberImport,
     SubscriberState,
@@ -98,6 +100,9 @@ def one_of_each() -> None:
     Notice.objects.create(kind="confirmation", subscriber=reader, address_hash=reader.address_hash)
     Suppression.objects.create(address_hash="0" * 64, reason=SuppressionReason.MANUAL, at=NOW)
     MailEvent.objects.create(provider="postmark", event_id="1", kind="delivered")
+    AuthorClaim.objects.create(subscriber=reader, paper=paper, author="Ada Lovelace", asked_at=NOW)
+    preview = {"shown_title": "Rain", "authors": ["Ines Regen"], "link": "https://example.org/<rain>"}
+    Submission.objects.create(subscriber=reader, key="url:x", given="x", state="read", preview=preview, asked_at=NOW)
     wishes = {"topics": ["language"], "cadence": "weekly", "weekday": 2, "hour": 8}
     SubscriberImport.objects.create(by="admin", file_name="list.csv", source="plain", consent="Yes.", wishes=wishes)
     Comparison.objects.create(name="Votes", rival="by_totals")

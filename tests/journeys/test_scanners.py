@@ -26,6 +26,7 @@ from subscriptions.models import OWNER_KINDS, Notice, NoticeKind
 from subscriptions.moving import ask_new_address
 from subscriptions.notices import send_notices
 from subscriptions.own_links import OWN_LINKS, ask_for_link
+from subscriptions.sign_in import ask_to_sign_in
 from tests.factories import make_delivery, make_edition, make_paper, make_subscriber, make_topic
 from tests.find_browser import WHAT_TO_DO, find_browser
 
@@ -45,7 +46,8 @@ def send_every_mail() -> list[StoredMail]:
     for purpose in OWN_LINKS:
         assert ask_for_link(subscriber=reader, purpose=purpose, now=now)
     assert ask_new_address(subscriber=reader, address="elsewhere@example.org", now=now)
-    for kind in set(NoticeKind) - {NoticeKind.FRESH_LINK, NoticeKind.NEW_ADDRESS}:
+    assert ask_to_sign_in(address=reader.email, leads_to="/submit/", now=now)
+    for kind in set(NoticeKind) - {NoticeKind.FRESH_LINK, NoticeKind.NEW_ADDRESS, NoticeKind.SIGN_IN}:
         owner = kind in OWNER_KINDS
         states = {NoticeKind.CONFIRMATION: "pending", NoticeKind.GOODBYE: "unsubscribed"}
         subscriber = None if owner else reader

@@ -128,11 +128,13 @@ def notice(kind: str, *, language: str = "") -> Rendered:
     context = {
         **{
             f"{name}_url": f"{SITE}/{name}/1{'x' * 60}/"
-            for name in ("confirm", "manage", "unsubscribe", "own", "keep", "new_address")
+            for name in ("confirm", "manage", "unsubscribe", "own", "keep", "new_address", "sign_in", "paper")
         },
         "subscribe_url": f"{SITE}/subscribe/",
         "privacy_url": f"{SITE}/privacy/",
         "what_for": OWN_LINKS[Purpose.EXPORT],
+        "is_accepted": "yes",
+        "title": "What Clocks Measure: Time in Models of Language",
         "admin_url": f"{SITE}/admin/",
         "source": "arXiv: computation and language",
         "reason": "no new papers for 3 days",

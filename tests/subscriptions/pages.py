@@ -6,7 +6,16 @@ from typing import Any
 from django.urls import reverse
 
 from digests.models import Delivery
-from subscriptions.models import AddressChange, ConsentEvent, Notice, ReaderSignal, Subscriber, Suppression, Wishes
+from subscriptions.models import (
+    AddressChange,
+    ConsentEvent,
+    Notice,
+    ReaderSession,
+    ReaderSignal,
+    Subscriber,
+    Suppression,
+    Wishes,
+)
 from subscriptions.tokens import Purpose, make_token
 
 
@@ -20,7 +29,7 @@ def page_of(purpose: Purpose, subscriber: Subscriber, *, part: str = "") -> str:
 def everything() -> list[Any]:
     """Every row that a reader's page could change."""
     models = (Subscriber, Notice, ConsentEvent, Subscriber.topics.through, Delivery)
-    more = (Wishes, ReaderSignal, AddressChange, Suppression)
+    more = (Wishes, ReaderSignal, ReaderSession, AddressChange, Suppression)
     return [list(model.objects.order_by("pk").values()) for model in (*models, *more)]
 
 

@@ -35,7 +35,7 @@ from tests.subscriptions.pages import everything, page_of, words
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 REAL_BELL = Task.apply_async
 ADDRESS = "ada@example.org"
-NOTHING: list[Any] = [[]] * 9
+NOTHING: list[Any] = [[]] * 10
 SUBSCRIBE = "/subscribe/"
 # One names a delivery; tests/digests/test_view.py is about that.
 NAME_A_READER = [purpose for purpose in Purpose if purpose is not Purpose.VIEW]

@@ -1,0 +1,1 @@
+"""The papers as JSON, in the shape of Hugging Face's API: its official client reads ours unchanged."""

@@ -1,0 +1,1 @@
+"""The papers as feeds: Atom, RSS and JSON Feed."""
