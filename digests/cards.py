@@ -11,6 +11,7 @@ from digests.markdown import to_inline_html, to_text
 from digests.models import EditionPaper
 from digests.sentences import excerpt
 from papers.models import Announcement, Paper
+from papers.paper_ids import public_id
 from subscriptions.journal import one_of
 
 SHOWN_AUTHORS = 4
@@ -47,6 +48,11 @@ class Card:
     is_withdrawn: bool = False
     # One line by a machine, where the owner has them made.
     summary: str = ""
+
+    @property
+    def public_id(self) -> str:
+        """How it is called in addresses."""
+        return public_id(self.key)
 
     @property
     def authors_in_words(self) -> str:

@@ -7,11 +7,14 @@ import datetime as dt
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import redis
+from celery import current_app
 from django.conf import settings
 from django.db.models import Count
 from django.urls import reverse
+from kombu.exceptions import OperationalError
 
 from digests.models import Delivery, Edition, EditionState, age_limit
 from subscriptions.models import NoticeKind
@@ -45,8 +48,14 @@ def tell_about_sending(*, now: dt.datetime) -> int:
 
 def queue_lengths() -> dict[str, int]:
     """How many bells nobody has heard yet, by queue. Raises redis.RedisError."""
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as broker:
-        return {queue.name: int(str(broker.llen(queue.name))) for queue in settings.CELERY_TASK_QUEUES}
+    # By Celery's own connection: on one machine the broker's address is a socket, which only it can read.
+    with current_app.connection_for_read() as connection:
+        try:
+            connection.ensure_connection(max_retries=1, timeout=3)
+        except (OperationalError, OSError) as error:
+            raise redis.ConnectionError(str(error)) from error
+        broker: Any = connection.default_channel.client  # type: ignore[attr-defined]
+        return {queue.name: int(broker.llen(queue.name)) for queue in settings.CELERY_TASK_QUEUES}
 
 
 def free_room() -> tuple[float, int]:

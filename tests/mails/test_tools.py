@@ -92,12 +92,13 @@ def test_spamassassin_finds_nothing_to_say(name: str, tmp_path: Path):
 
 
 def _site_config(folder: Path) -> Path:
-    """Its ordinary rules, and no user's learned ones."""
+    """Its ordinary rules, and no user's learned ones; not the one that takes a link's signature, which is chance, for a
+    Bitcoin wallet now and then."""
     config = folder / "config"
     config.mkdir()
     for file in Path("/etc/spamassassin").glob("*.pre"):
         (config / file.name).write_bytes(file.read_bytes())
-    (config / "local.cf").write_text("use_bayes 0\nuse_auto_whitelist 0\n")
+    (config / "local.cf").write_text("use_bayes 0\nuse_auto_whitelist 0\nscore PDS_BTC_ID 0\n")
     return config
 
 
