@@ -243,19 +243,19 @@ class SignInForm(forms.Form):
     """An address to send a link to, and where to go from there."""
 
     email = forms.CharField(
-        label="Your mail address",
+        label=gettext_lazy("Your mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={
-            "required": "Please give the address your papers go to.",
-            "max_length": "This address is too long to be mailed to.",
+            "required": gettext_lazy("Please give the address your papers go to."),
+            "max_length": gettext_lazy("This address is too long to be mailed to."),
         },
     )
     next = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
     stamp = forms.CharField(required=False, max_length=200, initial=new_stamp, widget=forms.HiddenInput)
     website = forms.CharField(
         required=False,
-        label="Leave this empty",
+        label=gettext_lazy("Leave this empty"),
         widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}),
     )
 

@@ -74,7 +74,7 @@ def test_from_the_button_on_a_shared_page_over_the_mailed_link_to_the_vote_witho
     expect(page.get_by_role("heading", level=1)).to_have_text("Upvote this paper?")
     page.goto("/shared")
     page.get_by_role("button", name="Upvote").click()
-    expect(page.get_by_role("status")).to_contain_text("1 reader here upvoted it, you among them")
+    expect(page.get_by_role("status")).to_contain_text("1 reader here upvoted it. You are among them.")
     assert Vote.objects.count() == 1
     page.get_by_role("button", name="Take it back").click()
     expect(page.get_by_role("status")).to_contain_text("0 readers here upvoted it")

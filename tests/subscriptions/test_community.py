@@ -51,7 +51,7 @@ def test_a_reader_votes_once_and_takes_it_back(client: Client):
     assert "0 readers here upvoted it" in words(client.get(page))
     for _ in range(2):
         assert client.post(page, **HERE)["Location"] == page
-    assert "1 reader here upvoted it, you among them" in words(client.get(page))
+    assert "1 reader here upvoted it. You are among them." in words(client.get(page))
     assert paper.title in words(client.get("/me/"))
     for _ in range(2):
         client.post(page, {"take_back": "1"}, **HERE)

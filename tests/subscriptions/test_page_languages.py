@@ -19,6 +19,8 @@ from subscriptions.tokens import Purpose, link, make_token
 from tests import translations
 from tests.factories import NOW, make_delivery, make_edition, make_paper, make_subscriber
 from tests.subscriptions.pages import page_of, words
+from tests.subscriptions.test_community import HERE
+from tests.subscriptions.test_signing_in import signed_in
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de-AT,de;q=0.9,en;q=0.5"}
@@ -138,6 +140,31 @@ def test_every_page_is_german_to_the_last_word_of_ours(client: Client):
         assert '<html lang="de">' in text, (path, what)
         wrong += [(path[:30], what, left) for left in leftovers(text)]
     assert seen > 40
+    assert wrong == []
+
+
+def test_the_pages_of_signed_in_readers_are_german_too(client: Client):
+    paper, reader = make_paper(authors=["Ada Lovelace"]), make_subscriber()
+    name = paper.key.removeprefix("arxiv:")
+    pages = [("/sign-in/", None), ("/sign-in/", {"email": "no"}), (f"/claim/{name}/", None)]
+    signed_in(client, reader)
+    own = ["/me/", "/submit/", f"/vote/{name}/", f"/claim/{name}/"]
+    sent: list[tuple[str, dict[str, str]]] = [
+        ("/me/name/", {"name": "x"}),
+        ("/me/name/", {"name": "https://x.org"}),
+        ("/submit/", {"paper": "nothing"}),
+        ("/submit/", {"paper": name}),
+        ("/submit/", {"paper": "2401.00001"}),
+        (f"/claim/{name}/", {"author": "Nobody"}),
+        (f"/claim/{name}/", {"author": "Ada Lovelace"}),
+        (f"/vote/{name}/", {}),
+        ("/me/", {}),
+    ]
+    wrong = []
+    for path, what in [*pages, *[(path, None) for path in own], *sent, *[(path, None) for path in own]]:
+        page = client.get(path, **GERMAN) if what is None else client.post(path, what, **HERE, **GERMAN)
+        if page.status_code in {200, 422}:
+            wrong += [(path, left) for left in leftovers(page.content.decode())]
     assert wrong == []
 
 
