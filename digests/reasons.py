@@ -14,8 +14,8 @@ _PICKED = "Picked by the editor"
 _IN_YOUR_TOPIC = "In your topic "
 _NEW = "New in this edition"
 _TRENDING = re.compile(r"Trending: (\d+) upvotes? on Hugging Face")
-_GAINED = re.compile(r"Trending: \+(\d+) (upvotes?|comments?|stars? on GitHub) since yesterday")
-_UNITS = {"upvotes": ("upvote", "upvotes"), "comments": ("comment", "comments")}
+_GAINED = re.compile(r"Trending: \+(\d+) (upvotes?|votes? here|comments?|stars? on GitHub) since yesterday")
+_UNITS = {"upvotes": ("upvote", "upvotes"), "comments": ("comment", "comments"), "votes": ("vote here", "votes here")}
 _STARS = ("star on GitHub", "stars on GitHub")
 _BY, _FOLLOWED = "By ", ", whom you follow"
 _MATCHES, _INTERESTS = "Matches “", "” in your interests"
@@ -101,6 +101,10 @@ def _gained_in_words(gain: int, unit: str) -> str:
     if unit.startswith("upvote"):
         words = ngettext(
             "Trending: +%(gain)d upvote since yesterday", "Trending: +%(gain)d upvotes since yesterday", gain
+        )
+    elif unit.startswith("vote"):
+        words = ngettext(
+            "Trending: +%(gain)d vote here since yesterday", "Trending: +%(gain)d votes here since yesterday", gain
         )
     elif unit.startswith("comment"):
         words = ngettext(

@@ -1,8 +1,8 @@
 """What is trending: the published formula. Pure.
 
-For each source and each thing it counts (upvotes, comments, stars), with v what a paper gained there since yesterday
-plus half of what it gained the day before, u what a paper there gains a day on average over two weeks (1 at least), and
-a the days since it was announced:
+For each source and each thing it counts (upvotes, our readers' votes, comments, stars), with v what a paper gained
+there since yesterday plus half of what it gained the day before, u what a paper there gains a day on average over two
+weeks (1 at least), and a the days since it was announced:
 
     score = sum of weight * ln(1 + v / u) * 2 ^ (-a / 3)
 
@@ -18,7 +18,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-WEIGHTS = {"upvotes": 1.0, "comments": 0.5, "github_stars": 0.25}
+# Votes are those of our own readers.
+WEIGHTS = {"upvotes": 1.0, "votes": 1.0, "comments": 0.5, "github_stars": 0.25}
 HALVES_IN_DAYS = 3.0
 # So far back gains count for what is usual at a source.
 WINDOW = dt.timedelta(days=14)

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count
+from django.db.models.functions import TruncDate
 
 from papers.models import Paper
 from subscriptions.display_names import fold_name
@@ -58,11 +59,17 @@ def take_back_vote(*, subscriber: Subscriber, paper: Paper) -> bool:
     return bool(deleted)
 
 
-def votes_on_day(day: dt.date) -> dict[int, int]:
-    """How many votes each paper got on this day (UTC), those taken back since not counted: what trending goes by."""
-    start = dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC)
-    votes = Vote.objects.filter(at__gte=start, at__lt=start + dt.timedelta(days=1)).order_by()
-    return dict(votes.values_list("paper_id").annotate(Count("id")))
+def votes_by_day(*, since: dt.date, until: dt.date) -> dict[int, dict[dt.date, int]]:
+    """How many votes each paper got on each of these days (UTC), those taken back since not counted: what trending goes
+    by."""
+    start = dt.datetime.combine(since, dt.time(), tzinfo=dt.UTC)
+    end = dt.datetime.combine(until + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+    found: dict[int, dict[dt.date, int]] = {}
+    votes = Vote.objects.filter(at__gte=start, at__lt=end).order_by()
+    by_day = votes.annotate(day=TruncDate("at", tzinfo=dt.UTC)).values_list("paper_id", "day").annotate(Count("id"))
+    for paper_id, day, count in by_day:
+        found.setdefault(paper_id, {})[day] = count
+    return found
 
 
 def take_name(*, subscriber: Subscriber, name: str, now: dt.datetime) -> None:

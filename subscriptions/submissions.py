@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from limits.buckets import Rate, take
@@ -166,6 +167,12 @@ def accept_submission(*, submission: Submission, is_pick: bool, now: dt.datetime
         submission_accepted.send(sender=Submission, paper_id=paper.pk, is_pick=is_pick, now=now)
         _answer(submission, is_accepted=True, paper=paper, now=now)
     return paper
+
+
+def waiting_submissions() -> QuerySet[Submission]:
+    """Those that were fetched and wait for a curator, the oldest first."""
+    waiting = Submission.objects.filter(state=SubmissionState.READ).order_by("asked_at", "pk")
+    return waiting.select_related("subscriber__profile")
 
 
 def decline_submission(*, submission: Submission, now: dt.datetime) -> bool:

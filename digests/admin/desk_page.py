@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digests import curation, editions
+from digests.admin import submissions
 from digests.admin.typed import MOST_LETTERS, Typed, field_name, read_sieve, read_typed, sieve_query
 from digests.books import read_books
 from digests.breaker import judge
@@ -70,6 +71,8 @@ def show_desk(
         "intro_html": to_html(edition.intro),
         "suggestions": _suggestions(desk),
         "undoable": curation.last_change(edition.pk),
+        "submissions": submissions.waiting(),
+        "may_decide": may_change and request.user.has_perm(submissions.RIGHT),
         "trail": [_step(change) for change in desk.changes],
         "books": books_in_words(edition),
         "bounces": bounces_in_words(edition),
@@ -101,6 +104,9 @@ def save_desk(
     edition.refresh_from_db()
     if typed.act in _MOVES:
         _move(request, edition, typed.act, by=by, now=now, note_down=note_down)
+    elif typed.act in submissions.ACTS:
+        if said := submissions.decide(request, typed.act, typed.paper_id, now=now):
+            note_down(said)
     elif typed.act == "undo":
         _undo(request, edition, by=by, now=now, note_down=note_down)
     return HttpResponseRedirect(_next_page(edition, typed, sieve))

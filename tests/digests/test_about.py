@@ -13,7 +13,12 @@ pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
 def test_the_formula_on_the_page_is_the_one_in_use(client: Client):
     said = words(client.get("/about/"))
-    for name, kind in (("upvotes", "upvotes"), ("comments", "comments"), ("stars on GitHub", "github_stars")):
+    for name, kind in (
+        ("upvotes", "upvotes"),
+        ("votes of our own readers", "votes"),
+        ("comments", "comments"),
+        ("stars on GitHub", "github_stars"),
+    ):
         assert f"{WEIGHTS[kind]:g} for {name}" in said
     assert f"halved with every {HALVES_IN_DAYS:g} days" in said
     assert re.search(r"score = Σ weight · ln\(1 \+ gained ÷ usual\)", said)

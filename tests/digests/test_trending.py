@@ -11,7 +11,7 @@ from digests.models import Edition
 from digests.shelf import Shelf
 from digests.trend import Count, trends
 from papers.models import DailySignal, Paper, Source
-from subscriptions.models import Subscriber
+from subscriptions.models import Subscriber, Vote
 from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber
 
 DAY = dt.timedelta(days=1)
@@ -101,6 +101,20 @@ def test_a_paper_that_gains_comes_first_says_so_and_falls_without_its_votes():
     ]
     DailySignal.objects.filter(paper=rising).delete()
     assert [title for title, _ in lines_of(reader)] == ["Famous", "Rising"]
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+def test_votes_of_our_own_readers_count_and_say_so_until_they_are_taken_back():
+    plain, voted_for = make_paper(title="Plain", upvotes=3), make_paper(title="Voted for")
+    make_edition([plain, voted_for])
+    voters = [make_subscriber() for _ in range(4)]
+    for voter in voters:
+        Vote.objects.create(subscriber=voter, paper=voted_for, at=NOW - dt.timedelta(minutes=5))
+    reader = make_subscriber()
+    assert lines_of(reader)[0] == ("Voted for", "Trending: +4 votes here since yesterday")
+    Vote.objects.all().delete()
+    assert [title for title, _ in lines_of(reader)] == ["Plain", "Voted for"]
 
 
 @pytest.mark.db

@@ -18,7 +18,7 @@ from subscriptions.community import (
     credits_of,
     decide_claim,
     take_name,
-    votes_on_day,
+    votes_by_day,
 )
 from subscriptions.display_names import BadNameError, fold_name, tidy_name
 from subscriptions.models import AuthorClaim, ClaimState, Vote
@@ -108,7 +108,7 @@ def test_votes_are_counted_by_day_for_trending():
     for number in range(3):
         cast_vote(subscriber=make_subscriber(), paper=paper, now=NOW - dt.timedelta(days=number))
     cast_vote(subscriber=make_subscriber(), paper=paper, now=NOW)
-    assert votes_on_day(TODAY) == {paper.pk: 2}
+    assert votes_by_day(since=TODAY, until=TODAY) == {paper.pk: {TODAY: 2}}
     assert credits_of([paper.pk, other.pk]).votes == {paper.pk: 4}
 
 
