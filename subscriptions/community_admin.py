@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
+from papers.long_lists import LongList
 from subscriptions.community import decide_claim
 from subscriptions.models import AuthorClaim, Submission
 from subscriptions.submissions import accept_submission, decline_submission
@@ -30,7 +31,7 @@ SHOWN_FIELDS: Any = [
 ]
 
 
-class _DecidedOnly(admin.ModelAdmin[Any]):
+class _DecidedOnly(LongList, admin.ModelAdmin[Any]):
     """Rows that readers write: a curator decides about them, and edits nothing."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
