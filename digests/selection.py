@@ -185,7 +185,7 @@ def choose(
     for topic in reversed(reader.topics):
         personal |= arranged.places.get(topic, {})
     liked = _liked(arranged, reader, personal, taste, is_weekly=is_weekly) if taste.likings else ()
-    by_topic = _without_flood([personal[place] for place in sorted(personal)], reader)
+    by_topic = _without_flood((personal[place] for place in sorted(personal)), len(personal), reader)
     rest = (choice for place, choice in enumerate(arranged.trending) if place not in personal)
     offered: Iterable[Chosen] = chain(wanted, liked, by_topic, rest)
     if taste.sunk:
@@ -195,16 +195,18 @@ def choose(
 
 def _take(offered: Iterable[Chosen], reader: Reader, same: Mapping[int, frozenset[int]]) -> tuple[Chosen, ...]:
     """The first of these that the reader has not had, each once, and none that says the same as one before it."""
-    taken, chosen = set(reader.seen_paper_ids), list[Chosen]()
+    seen, most = reader.seen_paper_ids, reader.max_papers
+    taken, chosen = set[int](), list[Chosen]()
     for choice in offered:
-        if len(chosen) >= reader.max_papers:
-            break
-        if choice.paper_id in taken:
+        pk = choice.paper_id
+        if pk in seen or pk in taken:
             continue
-        taken.add(choice.paper_id)
+        taken.add(pk)
         if same:
-            taken |= same.get(choice.paper_id, frozenset())
+            taken |= same.get(pk, frozenset())
         chosen.append(choice)
+        if len(chosen) == most:
+            break
     return tuple(chosen)
 
 
@@ -228,9 +230,10 @@ def _liked(
         yield Chosen(liking.paper_id, Section.PERSONAL, topic=topic, liked=liking.kind, liked_title=liking.title)
 
 
-def _without_flood(choices: list[Chosen], reader: Reader) -> Iterable[Chosen]:
-    """Of several topics none takes more than half of the mail before the others had their turn."""
-    if len(reader.topics) < 2 or len(choices) <= reader.max_papers // 2:
+def _without_flood(choices: Iterable[Chosen], count: int, reader: Reader) -> Iterable[Chosen]:
+    """These `count` papers, the best first: of several topics none takes more than half of the mail before the others
+    had their turn."""
+    if len(reader.topics) < 2 or count <= reader.max_papers // 2:
         return choices
     most, held = (reader.max_papers + 1) // 2, dict.fromkeys(reader.topics, 0)
     first, later = list[Chosen](), list[Chosen]()
