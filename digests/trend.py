@@ -61,11 +61,16 @@ def trends(counts: Iterable[Count], *, today: dt.date, announced: Mapping[int, d
     for (source, kind, paper), values in series.items():
         if paper in announced:
             since = announced[paper]
-            velocity = _gain(values, today, since=since) + _gain(values, today - _DAY, since=since) / 2
+            # Stars that a repository had when it was first looked at may be years old.
+            first = 0.0 if kind == "github_stars" else 1.0
+            latest = _gain(values, today, since=since, first=first)
+            velocity = latest + _gain(values, today - _DAY, since=since, first=first) / 2
             if velocity > 0:
                 age = max(0, (today - announced[paper]).days)
                 score = WEIGHTS.get(kind, 0) * math.log1p(velocity / usual[source, kind]) * 2 ** (-age / HALVES_IN_DAYS)
-                parts[paper].append(Trend(score, kind, _gain_since_yesterday(values, today)))
+                # What is the lesser part of the score is not the reason for it.
+                gain = _gain_since_yesterday(values, today) if 2 * latest >= velocity else 0
+                parts[paper].append(Trend(score, kind, gain))
     return {paper: _together(found) for paper, found in parts.items()}
 
 
@@ -78,19 +83,22 @@ def _usual(series: Mapping[tuple[int, str, int], Mapping[dt.date, int]]) -> dict
     gained: dict[tuple[int, str], float] = defaultdict(float)
     days: dict[tuple[int, str], int] = defaultdict(int)
     for (source, kind, _), values in series.items():
-        gained[source, kind] += max(values.values())
-        days[source, kind] += (max(values) - min(values)).days + 1
-    return {key: max(1.0, gained[key] / days[key]) for key in gained}
+        # What a paper had when it was first counted came nobody knows when.
+        gained[source, kind] += max(0, values[max(values)] - values[min(values)])
+        days[source, kind] += (max(values) - min(values)).days
+    return {key: max(1.0, gained[key] / max(1, days[key])) for key in gained}
 
 
-def _gain(values: Mapping[dt.date, int], day: dt.date, *, since: dt.date) -> float:
-    """What was gained on this day: against the last count before it, or its share where there is none."""
+def _gain(values: Mapping[dt.date, int], day: dt.date, *, since: dt.date, first: float) -> float:
+    """What was gained on this day: its share of what came since the last count before it; where there is none, its
+    share of all since the paper was announced, times `first`."""
     if day not in values:
         return 0
     earlier = [date for date in values if date < day]
     if earlier:
-        return max(0, values[day] - values[max(earlier)])
-    return values[day] / (max(0, (day - since).days) + 1)
+        before = max(earlier)
+        return max(0, values[day] - values[before]) / (day - before).days
+    return first * values[day] / (max(0, (day - since).days) + 1)
 
 
 def _gain_since_yesterday(values: Mapping[dt.date, int], today: dt.date) -> int:

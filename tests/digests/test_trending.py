@@ -64,6 +64,31 @@ def test_the_reason_names_what_counts_most():
     assert (found[1].kind, found[1].gain) == ("upvotes", 41)
 
 
+def test_what_came_over_missing_days_is_spread_over_them():
+    bridged = [count(1, 10, back=6), count(1, 70)]
+    steady = [count(2, 10, back=1), count(2, 30)]
+    assert order(*bridged, *steady) == [2, 1]
+
+
+def test_what_a_paper_had_before_does_not_make_its_source_loud():
+    old = [count(9, 1000 + 10 * (10 - back), back=back) for back in range(11)]
+    found = trends([*old, count(1, 0, back=1), count(1, 20)], today=TODAY, announced={1: TODAY})
+    plain = trends([count(1, 0, back=1), count(1, 20)], today=TODAY, announced={1: TODAY})
+    # Ten a day is usual there, with or without the thousand.
+    assert found[1].score > plain[1].score
+
+
+def test_old_stars_of_a_repository_are_no_gain():
+    assert order(count(1, 10_000, kind="github_stars")) == []
+
+
+def test_a_gain_that_is_not_what_lifted_it_is_not_given_as_the_reason():
+    counts = [count(1, 0, back=2), count(1, 80, back=1), count(1, 81)]
+    found = trends(counts, today=TODAY, announced={1: TODAY - 2 * DAY})
+    assert found[1].score > 0
+    assert found[1].gain == 0
+
+
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 10**9), st.integers(-2, 20)), max_size=30))
 def test_scores_are_finite_and_never_below_nothing(rows: list[tuple[int, int, int]]):
     counts = [count(paper, value, back=back) for paper, value, back in rows]
