@@ -177,6 +177,10 @@ def _learn_some(subscriber_ids: Sequence[int], pool: Pool, *, now: dt.datetime) 
         unique_fields=["subscriber"],
         update_fields=["basis", "learned_at", "ranked", "because", "sunk", "words"],
     )
+    # Who spoke meanwhile found no row to mark, or an old one: what was written then is of what they said before.
+    after = _read_said(subscriber_ids, today=now.date())
+    overtaken = [pk for pk in subscriber_ids if after.get(pk) != said.get(pk)]
+    Taste.objects.filter(subscriber__in=overtaken).delete()
 
 
 def _forget_themselves(table: Floats, liked: Sequence[int], pool: Pool) -> None:

@@ -16,10 +16,11 @@ MOST_KEPT = 500
 def set_leaning(*, subscriber: Subscriber, paper: Paper, leaning: Leaning, now: dt.datetime) -> None:
     """Keep the reader's latest word on this paper. Safe twice."""
     kept = paper.merged_into or paper
+    turned = ReaderSignal.objects.filter(subscriber=subscriber, paper=kept).exclude(leaning=leaning).exists()
     ReaderSignal.objects.update_or_create(subscriber=subscriber, paper=kept, defaults={"leaning": leaning, "at": now})
     old = ReaderSignal.objects.filter(subscriber=subscriber).values_list("pk", flat=True)[MOST_KEPT:]
     ReaderSignal.objects.filter(pk__in=list(old)).delete()
-    reader_taste_changed.send(sender=Subscriber, subscriber_id=subscriber.pk, is_more=True)
+    reader_taste_changed.send(sender=Subscriber, subscriber_id=subscriber.pk, is_more=not turned)
 
 
 @transaction.atomic

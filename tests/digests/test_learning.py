@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from digests import learning
 from digests.corpus import forget_lexicon, index_papers, lexicon
 from digests.digest import build_digest
 from digests.learning import count_stale, learn_tastes, shortened
@@ -217,6 +218,30 @@ def test_a_paper_that_was_spoken_of_is_not_offered_for_being_like_itself(papers:
     assert liked.pk not in ranked
     # Nor do the others look far from it, beside itself.
     assert len({paper.pk for paper in papers["folding"]} & set(ranked)) > 5
+
+
+def test_who_takes_their_words_back_while_they_are_learned_is_not_held_to_them(
+    papers: dict[str, list[Paper]], monkeypatch: pytest.MonkeyPatch
+):
+    reader = make_subscriber(topics=["language"])
+    set_leaning(subscriber=reader, paper=papers["folding"][0], leaning=Leaning.MORE, now=NOW)
+    add_words = learning._add_words
+
+    def meanwhile(*args: Any) -> None:
+        add_words(*args)
+        clear_leanings(subscriber=reader)
+
+    monkeypatch.setattr(learning, "_add_words", meanwhile)
+    learn_tastes(now=NOW)
+    assert not Taste.objects.exists()
+
+
+def test_more_turned_into_less_holds_at_once(papers: dict[str, list[Paper]]):
+    reader, paper = make_subscriber(), papers["folding"][0]
+    set_leaning(subscriber=reader, paper=paper, leaning=Leaning.MORE, now=NOW)
+    learn_tastes(now=NOW)
+    set_leaning(subscriber=reader, paper=paper, leaning=Leaning.LESS, now=NOW)
+    assert not Taste.objects.exists()
 
 
 def test_nobody_is_learned_who_said_nothing_or_left(papers: dict[str, list[Paper]]):
