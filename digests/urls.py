@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from digests.pages import about, days, papers, sent
+from digests.pages import about, days, papers, searching, sent
 
 app_name = "site"
 urlpatterns = [
@@ -11,7 +11,7 @@ urlpatterns = [
     # Ids have slashes in them: doi:10.1101/287961. What ends in .md is for programs.
     re_path(r"^papers/(?P<paper_id>(?!.*\.md$).{1,400})$", papers.paper, name="paper"),
     path("topics/<slug:slug>", papers.topic, name="topic"),
-    path("search", papers.search, name="search"),
+    path("search", searching.search, name="search"),
     path("archive", papers.archive, name="archive"),
     path("about/", about.about, name="about"),
     path("view/<str:token>/", sent.view, name="view"),

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.conf import settings
 
-from digests.api.listing import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE, MAX_QUERY, Sort
+from digests.api.listing import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE, Sort
+from papers.search_query import MOST_SIGNS
 
 _TEXT = {"type": "string"}
 _WHOLE = {"type": "integer", "minimum": 0}
@@ -53,8 +54,8 @@ def _listing() -> dict[str, Any]:
 def _searching() -> dict[str, Any]:
     return _operation(
         "searchPapers",
-        "Papers that hold all these words, the newest first.",
-        [_parameter("q", _TEXT, f"Words, or an id or address; {MAX_QUERY} characters are read."), _limit(20)],
+        "Papers that hold all these words, the best first; author:, category:, after: and before: narrow it.",
+        [_parameter("q", _TEXT, f"Words, or an id or address; {MOST_SIGNS} characters are read."), _limit(20)],
         {"type": "array", "items": _ref("DailyPaper")},
         refusals=("400", "429"),
     )

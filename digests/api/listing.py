@@ -10,14 +10,15 @@ from enum import StrEnum
 from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
+from digests.finding import Order, entries_of, find_shown, papers_pasted, with_all
 from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper
 from papers.models import Paper
 from papers.paper_ids import keys_meant
+from papers.search_query import read_query, tidy
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 MAX_PAGE = 10_000
-MAX_QUERY = 300
 TRENDING_DAYS = dt.timedelta(days=30)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
@@ -69,8 +70,8 @@ def read_limit(parameters: Mapping[str, str], *, default: int = DEFAULT_LIMIT) -
 
 
 def read_words(text: str) -> str:
-    """A search as it is asked: white space folded, control characters gone, and no longer than anybody types."""
-    return _text(text)[:MAX_QUERY]
+    """A search as it is asked: control characters gone, and no longer than anybody types."""
+    return tidy(text)
 
 
 def daily_entries(question: Question) -> list[EditionPaper]:
@@ -90,16 +91,15 @@ def daily_entries(question: Question) -> list[EditionPaper]:
     return list(_ordered(entries, question.sort)[start : start + question.limit])
 
 
-def search_entries(words: str, *, limit: int) -> list[EditionPaper]:
-    """The papers of shown editions that hold all these words, the newest first; a pasted id or address is its paper."""
-    if keys := keys_meant(words):
-        return list(_ordered(_shown().filter(paper__key__in=keys), Sort.PUBLISHED)[:limit])
-    entries = _shown()
-    for word in words.split()[:12]:
-        entries = entries.filter(paper__in=Paper.objects.filter(title__icontains=word).values("pk")) | entries.filter(
-            paper__in=Paper.objects.filter(abstract__icontains=word).values("pk")
-        )
-    return list(_ordered(entries, Sort.PUBLISHED)[:limit])
+def search_entries(words: str, *, limit: int, order: Order = Order.RELEVANCE) -> list[EditionPaper]:
+    """The shown papers that fit this search. A pasted id or address is its paper; no words are the newest papers."""
+    if not words:
+        return daily_entries(Question(limit=limit))
+    if keys_meant(words):
+        pasted = _shown().filter(paper__in=papers_pasted(words))
+        return list(_ordered(pasted, Sort.PUBLISHED)[:limit])
+    found = find_shown(read_query(words), order=order, said=words)
+    return entries_of(found, found.ids[:limit])
 
 
 def newest_entry_of(paper: Paper) -> EditionPaper | None:
@@ -108,8 +108,7 @@ def newest_entry_of(paper: Paper) -> EditionPaper | None:
 
 
 def _shown() -> QuerySet[EditionPaper]:
-    shown = EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES)
-    return shown.select_related("edition", "paper__one_liner").prefetch_related("paper__topics")
+    return with_all(EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES))
 
 
 def _ordered(entries: QuerySet[EditionPaper], sort: Sort) -> QuerySet[EditionPaper]:

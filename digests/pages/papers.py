@@ -18,18 +18,15 @@ from digests.api.listing import (
     daily_entries,
     distinct_papers,
     newest_entry_of,
-    read_words,
-    search_entries,
 )
 from digests.cards import Card, make_card, sample_ids
 from digests.models import SHOWN_STATES, Edition, EditionPaper
 from digests.pages.days import long_date
 from papers.models import Paper, Topic
-from papers.paper_ids import find_paper, keys_meant, public_id
+from papers.paper_ids import find_paper, public_id
 from subscriptions.community import credits_of
 
 PER_PAGE = 40
-MOST_FOUND = 100
 # How long a shared cache may show a page as it was.
 FRESH_FOR = 300
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
@@ -87,22 +84,6 @@ def topic(request: HttpRequest, slug: str) -> HttpResponse:
             },
         )
     )
-
-
-@require_safe
-@conditional_page
-def search(request: HttpRequest) -> HttpResponse:
-    """Papers with these words. A pasted id or address leads to its paper."""
-    words = read_words(request.GET.get("q", ""))
-    if keys_meant(words):
-        found = find_paper(words)
-        if found is not None and newest_entry_of(found) is not None:
-            return redirect("site:paper", paper_id=public_id(found.key))
-    entries = search_entries(words, limit=MOST_FOUND) if words else []
-    context = {"words": words, "has_asked": bool(words), **_listed(entries, page=1, most=MOST_FOUND)}
-    if words:
-        context["feed_url"] = f"{reverse('api:feed_search', args=['atom'])}?{urlencode({'q': words})}"
-    return _shared(render(request, "site/search.html", context))
 
 
 @require_safe

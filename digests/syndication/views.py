@@ -8,6 +8,7 @@ from django.utils.http import http_date
 from django.views.decorators.http import conditional_page, require_safe
 
 from digests.api.listing import MAX_LIMIT, Question, daily_entries, distinct_papers, read_words, search_entries
+from digests.finding import Order
 from digests.models import EditionPaper
 from digests.syndication.channels import Channel, channel_of
 from digests.syndication.forms import CONTENT_TYPES, write_feed
@@ -57,7 +58,7 @@ def search(request: HttpRequest, form: str) -> HttpResponse:
     words = read_words(request.GET.get("q", ""))
     query = urlencode({"q": words})
     return _feed(
-        search_entries(words, limit=MAX_LIMIT),
+        search_entries(words, limit=MAX_LIMIT, order=Order.DATE),
         form=form,
         name=f"search?{query}",
         title=f"«{words}» · {settings.SITE_NAME}",

@@ -87,12 +87,12 @@ def test_whatever_is_searched_for_the_page_stands(paper: Paper, client: Client, 
 
 def test_a_search_finds_words_and_an_id_leads_to_its_paper(paper: Paper, client: Client):
     found = words(client.get("/search", {"q": "fold chairs"}))
-    assert "1 paper with all of these words." in found
-    assert "Folding &lt;chairs&gt;" in found
+    assert "1 paper." in found
+    assert "Folding" in found
     for pasted in ("2509.02547", "https://arxiv.org/pdf/2509.02547v2"):
         assert client.get("/search", {"q": pasted})["Location"] == "/papers/2509.02547"
-    assert "0 papers" in words(client.get("/search", {"q": "2509.99999"}))
-    assert "with all of these words" not in words(client.get("/search"))
+    assert "This paper is not here. Submit it" in words(client.get("/search", {"q": "2509.99999"}))
+    assert "1 paper" not in words(client.get("/search"))
 
 
 def test_a_topic_lists_its_papers_with_the_way_to_get_them(paper: Paper, client: Client):
