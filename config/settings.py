@@ -194,6 +194,13 @@ SUMMARY_DAILY_LIMIT = env.number("SUMMARY_DAILY_LIMIT", 100, "About how many pap
 EDITION_CUTOFF = env.clock_time("EDITION_CUTOFF", "07:00", "When a draft edition publishes itself.")
 EDITION_TIME_ZONE = env.text("EDITION_TIME_ZONE", "UTC", "The time zone of the cut-off and of an edition's day.")
 
+# --- pages ----------------------------------------------------------------------------------------
+PAGE_CACHE_SECONDS = env.number(
+    "PAGE_CACHE_SECONDS",
+    60,
+    "How long a public page is kept in memory, unless an edition changes; 0 makes each one anew.",
+)
+
 # --- mail -----------------------------------------------------------------------------------------
 EMAIL_PROVIDER = env.text(
     "EMAIL_PROVIDER",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 
 from digests.markdown import to_inline_html, to_text
 from digests.models import EditionPaper
-from digests.sentences import excerpt
+from digests.sentences import excerpt, fold
 from papers.models import Announcement, Paper
 from papers.paper_ids import public_id
 from subscriptions.journal import one_of
@@ -53,6 +53,16 @@ class Card:
     def public_id(self) -> str:
         """How it is called in addresses."""
         return public_id(self.key)
+
+    @property
+    def folded_abstract(self) -> list[tuple[str, bool]]:
+        """The whole abstract in pieces, each with whether it is folded away at first: what the excerpt leaves out."""
+        return fold(self.abstract)
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether anything is folded away."""
+        return any(is_folded for _, is_folded in self.folded_abstract)
 
     @property
     def authors_in_words(self) -> str:

@@ -84,7 +84,7 @@ def in_words(reason: str) -> str:
         )
         return words % {"count": count}
     if found := _GAINED.fullmatch(reason):
-        return _gained_in_words(int(found[1]), found[2])
+        return gained_in_words(int(found[1]), found[2])
     if reason.startswith(_BY) and reason.endswith(_FOLLOWED):
         author = reason.removeprefix(_BY).removesuffix(_FOLLOWED)
         return gettext("By %(author)s, whom you follow") % {"author": author}
@@ -97,7 +97,8 @@ def in_words(reason: str) -> str:
     return reason
 
 
-def _gained_in_words(gain: int, unit: str) -> str:
+def gained_in_words(gain: int, unit: str) -> str:
+    """That a paper gained so many of these since yesterday."""
     if unit.startswith("upvote"):
         words = ngettext(
             "Trending: +%(gain)d upvote since yesterday", "Trending: +%(gain)d upvotes since yesterday", gain

@@ -83,6 +83,23 @@ def excerpt(abstract: str, *, length: int = LENGTH) -> str:
     return f"{taken[:length].rpartition(' ')[0] or taken[:length]} …"
 
 
+def fold(abstract: str, *, length: int = LENGTH) -> list[tuple[str, bool]]:
+    """The whole abstract in pieces, in order, each with whether the excerpt leaves it out; neighbours of a kind are one
+    piece."""
+    sentences = split_sentences(abstract)
+    if len(sentences) <= _MOST and len(" ".join(sentences)) <= length:
+        return [(" ".join(sentences), False)] if sentences else []
+    taken = set(choose_sentences(sentences, length=length))
+    pieces: list[tuple[str, bool]] = []
+    for place, sentence in enumerate(sentences):
+        is_folded = place not in taken
+        if pieces and pieces[-1][1] == is_folded:
+            pieces[-1] = (f"{pieces[-1][0]} {sentence}", is_folded)
+        else:
+            pieces.append((sentence, is_folded))
+    return pieces
+
+
 def choose_sentences(sentences: list[str], *, length: int = LENGTH) -> list[int]:
     """The places of the sentences to show, ascending: one at least where there is any."""
     if not sentences:

@@ -73,10 +73,10 @@ def _newest(query: SearchQuery, lowest: int, highest: int, *, most: int) -> list
         bound += [str(query.since or "0001-01-01"), str(query.until or "9999-12-31")]
     asked = _asked(query)
     if not asked:
-        return _ids(_PAPERS + (_OF_DAYS if has_days else "") + _NEWEST, [*bound, most])
+        return run_ids(_PAPERS + (_OF_DAYS if has_days else "") + _NEWEST, [*bound, most])
     if connection.vendor == "sqlite":
-        return _ids(_FTS5 + (_FTS5_OF_DAYS if has_days else "") + _FTS5_NEWEST, [asked, *bound, most])
-    return _ids(_PAPERS + (_OF_DAYS if has_days else "") + _TSQUERY + _NEWEST, [*bound, asked, most])
+        return run_ids(_FTS5 + (_FTS5_OF_DAYS if has_days else "") + _FTS5_NEWEST, [asked, *bound, most])
+    return run_ids(_PAPERS + (_OF_DAYS if has_days else "") + _TSQUERY + _NEWEST, [*bound, asked, most])
 
 
 _PAPERS = "SELECT paper.id FROM papers_paper AS paper WHERE paper.id BETWEEN %s AND %s"
@@ -98,16 +98,17 @@ def _ranked(query: SearchQuery, ids: list[int]) -> list[int]:
             ORDER BY bm25(papers_search, %s, %s, %s, 0), rowid DESC"""
         wanted = set(ids)
         bound: list[Value] = [_as_fts5(query), ids[-1], ids[0], _TITLE, _AUTHORS, _ABSTRACT]
-        return [found for found in _ids(sql, bound) if found in wanted]
+        return [found for found in run_ids(sql, bound) if found in wanted]
     # How well a paper fits is said by its words alone, not by the filters it has come through.
     asked = _as_tsquery(SearchQuery(terms=query.terms, authors=query.authors))
     sql = """SELECT paper.id FROM papers_paper AS paper WHERE paper.id = ANY(%s::bigint[])
         ORDER BY ts_rank_cd('{0, 0.125, 0.5, 1}', paper.search_words, to_tsquery('papers_words', %s), 1) DESC,
             paper.id DESC"""
-    return _ids(sql, [ids, asked])
+    return run_ids(sql, [ids, asked])
 
 
-def _ids(sql: str, bound: Sequence[Value]) -> list[int]:
+def run_ids(sql: str, bound: Sequence[Value]) -> list[int]:
+    """The first column of what this asks for."""
     with connection.cursor() as cursor:
         cursor.execute(sql, tuple(bound))
         return [row[0] for row in cursor.fetchall()]
@@ -170,6 +171,16 @@ def _name_parts(author: str) -> Iterator[list[tuple[tuple[str], bool]]]:
     for part in given:
         yield [((part,), True)] if len(part) == 1 else [((part,), False), ((part[0],), False)]
     yield [((surname,), False)]
+
+
+def as_fts5_words(words: Sequence[str]) -> str:
+    """Any of these words, for FTS5."""
+    return " OR ".join(_WORDS + _fts5_phrase(tokens_of(word) or (NO_WORD,)) for word in words)
+
+
+def as_tsquery_words(words: Sequence[str]) -> str:
+    """Any of these words, for PostgreSQL."""
+    return " | ".join(_ts_phrase(Term(tokens_of(word) or (NO_WORD,)), where="AC") for word in words)
 
 
 def _marks(category: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from celery.app.task import Task
 from django.test import Client
 from pytest_django import Settings
 
+from digests.pages import caching
 from digests.shelf import clear_shelf
 from mailer.kept_lines import close_kept_lines
 
@@ -34,6 +35,13 @@ def own_mailbox(settings: Settings, tmp_path: Path) -> Path:
 def empty_shelf() -> None:
     """Nothing that an earlier test's digests were made of."""
     clear_shelf()
+    caching.forget()
+
+
+@pytest.fixture(autouse=True)
+def fresh_pages(settings: Settings) -> None:
+    """Pages are made anew for every request, but where their keeping is what is tried."""
+    settings.PAGE_CACHE_SECONDS = 0
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,16 @@
-"""One paper, a topic, a search, and the weeks and months: views over what shown editions hold."""
+"""One paper, and lists of papers: a topic, an author, a week, a month, what is trending. Views over shown editions."""
 
 import calendar
 import datetime as dt
 import re
-from collections.abc import Sequence
-from urllib.parse import urlencode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import conditional_page, require_safe
+from django.utils import timezone
 
 from digests.api.listing import (
     MAX_PAGE,
@@ -19,22 +20,43 @@ from digests.api.listing import (
     distinct_papers,
     newest_entry_of,
 )
+from digests.bibtex import bibtex
 from digests.cards import Card, make_card, sample_ids
-from digests.models import SHOWN_STATES, Edition, EditionPaper
+from digests.editions import local_date
+from digests.finding import MOST_FOUND, Found, Order, entries_of, find_shown
+from digests.models import SHOWN_STATES, Choice, EditionPaper
+from digests.pages.caching import public_page
 from digests.pages.days import long_date
-from papers.models import Paper, Topic
+from digests.pages.frame import show
+from digests.pages.neighbours import Neighbours, around
+from digests.reasons import gained_in_words
+from digests.trend import WINDOW, Trend
+from digests.trending import trending_of
+from papers.models import Announcement, Paper, Topic
 from papers.paper_ids import find_paper, public_id
+from papers.search_query import SearchQuery, tidy
+from papers.similar import similar_papers
 from subscriptions.community import credits_of
 
 PER_PAGE = 40
-# How long a shared cache may show a page as it was.
-FRESH_FOR = 300
+MOST_TRENDING = 100
+MOST_AUTHORS = 12
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 
 
-@require_safe
-@conditional_page
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A paper in a list: its card, the day it was shown last, our readers' votes, and why it is here, if that is not
+    plain from the list."""
+
+    card: Card
+    day: dt.date
+    votes: int
+    why: str = ""
+
+
+@public_page()
 def paper(request: HttpRequest, paper_id: str) -> HttpResponse:
     """All we know of one paper. Other ways to write its id lead to the one address it has."""
     found = find_paper(paper_id)
@@ -46,24 +68,29 @@ def paper(request: HttpRequest, paper_id: str) -> HttpResponse:
         return redirect("site:paper", paper_id=own, permanent=True)
     known = credits_of([found.pk])
     arxiv_id = found.key.removeprefix("arxiv:") if found.key.startswith("arxiv:") else ""
+    reading = known.claims.get(found.pk, {})
+    authors = [(name, author_path(name), name in reading) for name in map(str, found.authors)]
     context = {
         "paper": found,
         "paper_id": own,
         "arxiv_id": arxiv_id,
         "card": make_card(found, entry=entry),
-        "authors": found.authors,
+        "authors": authors[:MOST_AUTHORS],
+        "more_authors": authors[MOST_AUTHORS:],
         "topics": [topic for topic in found.topics.all() if topic.is_active],
-        "days": _shown_on(found),
+        "shown_on": _shown_on(found),
+        "versions": _versions(found),
         "votes": known.votes.get(found.pk, 0),
         "submitter": known.submitters.get(found.pk, ""),
-        "writers": list(known.claims.get(found.pk, {}).values()),
+        "writers": list(reading.values()),
+        "similar": _similar(found),
         "bibtex": bibtex(found, arxiv_id=arxiv_id),
     }
-    return _shared(render(request, "site/paper.html", context))
+    card = reverse("site:paper_card", args=[own])
+    return show(request, "site/paper.html", context, card=card, topics=context["topics"])  # type: ignore[arg-type]
 
 
-@require_safe
-@conditional_page
+@public_page("page")
 def topic(request: HttpRequest, slug: str) -> HttpResponse:
     """What came of a topic, the newest first."""
     found = Topic.objects.active().filter(slug=slug).first()
@@ -71,23 +98,56 @@ def topic(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such topic.")
     page = _page(request)
     entries = daily_entries(Question(topic=slug, page=page - 1, limit=PER_PAGE + 1))
-    return _shared(
-        render(
-            request,
-            "site/list.html",
-            {
-                "heading": found.name,
-                "lead": found.description,
-                "feed_url": reverse("api:feed_topic", args=[slug, "atom"]),
-                "subscribe_url": f"{reverse('subscriptions:subscribe')}?{urlencode({'topics': slug})}",
-                **_listed(entries, page=page),
-            },
-        )
-    )
+    context = {
+        "heading": found.name,
+        "lead": found.description,
+        "feed_url": reverse("api:feed_topic", args=[slug, "atom"]),
+        "subscribe_url": f"{reverse('subscriptions:subscribe')}?{urlencode({'topics': slug})}",
+        **_listed(entries, page=page),
+    }
+    return show(request, "site/list.html", context, is_listed=page == 1, topics=[found])
 
 
-@require_safe
-@conditional_page
+@public_page("page")
+def author(request: HttpRequest, name: str) -> HttpResponse:
+    """The papers of an author, the newest first; initials are held against full names as for those who follow them."""
+    name, page = tidy(name), _page(request)
+    found = find_shown(SearchQuery(authors=(name,)), order=Order.DATE) if name else Found(days={})
+    ids = found.ids[(page - 1) * PER_PAGE : page * PER_PAGE + 1]
+    if not ids:
+        raise Http404("There is no paper of this author.")
+    count = f"{len(found.ids)} paper{'s' if len(found.ids) != 1 else ''}"
+    context = {
+        "heading": name,
+        "lead": f"{count} here by authors who write themselves like this." if found.is_all else "",
+        "feed_url": f"{reverse('api:feed_search', args=['atom'])}?{urlencode({'q': _author_query(name)})}",
+        "subscribe_url": f"{reverse('subscriptions:subscribe')}?{urlencode({'authors': name})}",
+        **_listed(entries_of(found, ids), page=page),
+    }
+    return show(request, "site/list.html", context, is_listed=page == 1, author=name)
+
+
+@public_page("page")
+def trending(request: HttpRequest) -> HttpResponse:
+    """What gained most lately, by the formula on the page about how papers are chosen."""
+    page = _page(request)
+    lines = _trending_lines(local_date(timezone.now()))
+    shown = lines[(page - 1) * PER_PAGE : page * PER_PAGE]
+    if page > 1 and not shown:
+        raise Http404("There is no such page.")
+    context = {
+        "heading": "Trending",
+        "lead": "What gained most votes, comments and stars since yesterday.",
+        "explained": True,
+        "lines": shown,
+        "page": page,
+        "has_more": len(lines) > page * PER_PAGE,
+        "nothing": "Nothing has gained any votes lately.",
+    }
+    return show(request, "site/list.html", context, is_listed=page == 1)
+
+
+@public_page("page")
 def week(request: HttpRequest, week: str) -> HttpResponse:
     """The best of an ISO week, by votes."""
     found = _WEEK.fullmatch(week)
@@ -98,12 +158,17 @@ def week(request: HttpRequest, week: str) -> HttpResponse:
     if monday is None:
         raise Http404("There is no such week.")
     sunday = monday + dt.timedelta(days=6)
-    heading = f"Week {int(week[-2:])} of {week[:4]}"
-    return _period(request, monday, sunday, heading=heading, lead=f"{long_date(monday)} to {long_date(sunday)}")
+    turn = around(monday, sunday)
+    context = {
+        "heading": f"Week {int(week[-2:])} of {week[:4]}",
+        "lead": f"{long_date(monday)} to {long_date(sunday)}, the most liked first",
+        "older": _week_link(turn.older),
+        "newer": _week_link(turn.newer),
+    }
+    return _period(request, monday, sunday, context)
 
 
-@require_safe
-@conditional_page
+@public_page("page")
 def month(request: HttpRequest, month: str) -> HttpResponse:
     """The best of a month, by votes."""
     found = _MONTH.fullmatch(month)
@@ -111,69 +176,107 @@ def month(request: HttpRequest, month: str) -> HttpResponse:
         raise Http404("There is no such month.")
     first = dt.date(int(found[1]), int(found[2]), 1)
     last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
-    return _period(request, first, last, heading=f"{first:%B %Y}", lead="")
-
-
-@require_safe
-@conditional_page
-def archive(request: HttpRequest) -> HttpResponse:
-    """Every day there is an edition of, by month."""
-    months: dict[str, list[dt.date]] = {}
-    for date in Edition.objects.shown().order_by("-date").values_list("date", flat=True):
-        months.setdefault(f"{date:%Y-%m}", []).append(date)
-    listed = [(name, days[0], days[::-1]) for name, days in months.items()]
-    return _shared(render(request, "site/archive.html", {"months": listed}))
-
-
-def bibtex(paper: Paper, *, arxiv_id: str) -> str:
-    """The paper as an entry for a bibliography. Braces and backslashes in our data cannot break out of their field."""
-    last = re.sub(r"[^A-Za-z]", "", str(paper.authors[0]).split()[-1]) if paper.authors else ""
-    fields = {
-        "title": paper.title,
-        "author": " and ".join(str(name) for name in paper.authors),
-        "year": str(paper.announced_date.year),
-        "doi": paper.doi or "",
-        "url": paper.link,
-        **({"eprint": arxiv_id, "archivePrefix": "arXiv"} if arxiv_id else {}),
+    turn: Neighbours = around(first, last)
+    context = {
+        "heading": f"{first:%B %Y}",
+        "lead": "The most liked first",
+        "older": _month_link(turn.older),
+        "newer": _month_link(turn.newer),
     }
-    lines = [f"  {name} = {{{re.sub(r'[{}]', '', value)}}}" for name, value in fields.items() if value]
-    return f"@misc{{{(last or 'paper').lower()}{paper.announced_date.year},\n" + ",\n".join(lines) + "\n}"
+    return _period(request, first, last, context)
 
 
-def _period(request: HttpRequest, first: dt.date, last: dt.date, *, heading: str, lead: str) -> HttpResponse:
+def author_path(name: str) -> str:
+    """The address of an author's page; nothing where a name cannot stand in one."""
+    name = tidy(name)
+    return f"/papers/author/{quote(name, safe='')}" if name and not name.startswith(".") else ""
+
+
+def _period(request: HttpRequest, first: dt.date, last: dt.date, context: Mapping[str, object]) -> HttpResponse:
     page = _page(request)
     question = Question(since=first, until=last, sort=Sort.TRENDING, page=page - 1, limit=PER_PAGE + 1)
-    context = {"heading": heading, "lead": lead, **_listed(daily_entries(question), page=page)}
-    has_any = bool(context["cards"]) or page > 1
-    return _shared(render(request, "site/list.html", context, status=200 if has_any else 404))
+    listed = _listed(daily_entries(question), page=page)
+    has_any = bool(listed["lines"]) or page > 1
+    whole = {**context, **listed, "nothing": "There is no edition in this time."}
+    return show(request, "site/list.html", whole, status=200 if has_any else 404, is_listed=page == 1)
 
 
-def _listed(entries: Sequence[EditionPaper], *, page: int, most: int = PER_PAGE) -> dict[str, object]:
-    shown = list(distinct_papers(list(entries[:most])))
-    samples = sample_ids([entry.paper_id for entry in shown])
-    cards: list[tuple[Card, str, dt.date]] = [
-        (
-            make_card(entry.paper, entry=entry, is_sample=entry.paper_id in samples),
-            public_id(entry.paper.key),
-            entry.edition.date,
+def _week_link(day: dt.date | None) -> tuple[str, str] | None:
+    if day is None:
+        return None
+    year, number, _ = day.isocalendar()
+    return reverse("site:week", args=[f"{year}-W{number:02}"]), f"Week {number}"
+
+
+def _month_link(day: dt.date | None) -> tuple[str, str] | None:
+    return (reverse("site:month", args=[f"{day:%Y-%m}"]), f"{day:%B %Y}") if day else None
+
+
+def _listed(entries: Sequence[EditionPaper], *, page: int) -> dict[str, object]:
+    return {"lines": lines_of(entries[:PER_PAGE]), "page": page, "has_more": len(entries) > PER_PAGE}
+
+
+def lines_of(entries: Sequence[EditionPaper], *, why: dict[int, str] | None = None) -> list[Line]:
+    """These entries as a list shows them, each paper once."""
+    shown = list(distinct_papers(list(entries)))
+    ids = [entry.paper_id for entry in shown]
+    samples, votes = sample_ids(ids), credits_of(ids).votes
+    return [
+        Line(
+            card=make_card(entry.paper, entry=entry, is_sample=entry.paper_id in samples),
+            day=entry.edition.date,
+            votes=votes.get(entry.paper_id, 0),
+            why=(why or {}).get(entry.paper_id, ""),
         )
         for entry in shown
     ]
-    return {"cards": cards, "page": page, "has_more": len(entries) > most}
 
 
-def _shown_on(paper: Paper) -> list[dt.date]:
+def _trending_lines(today: dt.date) -> list[Line]:
+    recent = EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES, edition__date__gt=today - WINDOW)
+    announced = dict(recent.values_list("paper_id", "paper__announced_date"))
+    trends = trending_of(announced, day=today)
+    best = sorted(trends, key=lambda pk: (-trends[pk].score, -pk))[:MOST_TRENDING]
+    days = dict(recent.filter(paper__in=best).order_by("edition__date").values_list("paper_id", "edition__date"))
+    found = Found(days={pk: days[pk] for pk in best})
+    return lines_of(entries_of(found, best), why={pk: _gained(trends[pk]) for pk in best})
+
+
+def _gained(trend: Trend) -> str:
+    return gained_in_words(trend.gain, trend.kind).removeprefix("Trending: ") if trend.gain else ""
+
+
+def _author_query(name: str) -> str:
+    return 'author:"{}"'.format(name.replace('"', " "))
+
+
+def _similar(paper: Paper) -> list[tuple[str, str]]:
+    """Address and title of shown papers like this one."""
+    ids = similar_papers(paper, most=15)
+    shown = EditionPaper.objects.shown().filter(paper__in=ids, edition__state__in=SHOWN_STATES)
+    papers = {pk: (key, title) for pk, key, title in shown.values_list("paper_id", "paper__key", "paper__title")}
+    return [(public_id(papers[pk][0]), papers[pk][1]) for pk in ids if pk in papers][:5]
+
+
+def _shown_on(paper: Paper) -> list[tuple[dt.date, bool]]:
+    """The days it was shown, the newest first, each with whether the editor picked it then."""
     shown = EditionPaper.objects.shown().filter(paper=paper, edition__state__in=SHOWN_STATES)
-    return list(shown.order_by("-edition__date").values_list("edition__date", flat=True)[:10])
+    rows = shown.order_by("-edition__date").values_list("edition__date", "choice")[:10]
+    return [(date, choice == Choice.PICK) for date, choice in rows]
+
+
+def _versions(paper: Paper) -> list[tuple[int, dt.date]]:
+    """The versions that were announced, each with its first day, oldest first; nothing where only one is known."""
+    rows = Announcement.objects.filter(paper=paper, version__isnull=False).order_by("date")
+    first: dict[int, dt.date] = {}
+    for version, date in rows.values_list("version", "date"):
+        if version:
+            first.setdefault(version, date)
+    return sorted(first.items()) if len(first) > 1 or any(version > 1 for version in first) else []
 
 
 def _page(request: HttpRequest) -> int:
     text = request.GET.get("page", "1")
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_PAGE):
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= min(MAX_PAGE, MOST_FOUND)):
         raise Http404("There is no such page.")
     return int(text)
-
-
-def _shared(response: HttpResponse) -> HttpResponse:
-    response["Cache-Control"] = f"public, max-age={FRESH_FOR}"
-    return response

@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language_from_request
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from papers.models import Topic
 from papers.volume import recent_volume
 from subscriptions.doors import knock
+from subscriptions.fields import shown_list
 from subscriptions.forms import SubscribeForm, default_preferences, initial_of
 from subscriptions.guard import Admission, Admitted, TooMany, TooOften, Trapped, Unwelcome, asks_for_proof
 from subscriptions.pages.links import logged
@@ -26,14 +28,21 @@ from subscriptions.words import papers_a_day
 
 logger = logging.getLogger(__name__)
 
+# So many authors a link to the form may name.
+MOST_LINKED = 10
 
+
+# The check protects what a visitor's cookies allow: a sign-up needs none, and does nothing before the address's owner
+# says yes. So the box can stand on pages that caches share.
+@csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest) -> HttpResponse:
     """The whole form. With `preview` among what is sent, nothing is kept: it comes back with what the choice means."""
     if request.method != "POST":
-        # Topics may stand in a link to the form: they say what a page is about, not who follows it.
+        # Topics and authors may stand in a link to the form: they say what a page is about, not who follows it.
         topics = Topic.objects.active().filter(slug__in=request.GET.getlist("topics"))
-        initial = {**initial_of(default_preferences()), "topics": [topic.slug for topic in topics]}
+        authors = shown_list(request.GET.getlist("authors")[:MOST_LINKED])
+        initial = {**initial_of(default_preferences()), "topics": [topic.slug for topic in topics], "authors": authors}
         return _show(request, SubscribeForm(initial=initial))
     form = SubscribeForm(request.POST)
     if "preview" in request.POST:

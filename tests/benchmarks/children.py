@@ -22,10 +22,12 @@ from tests.benchmarks.choosing import choose_for_all, make_wishes
 from tests.benchmarks.imports import export_list, import_list
 from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
 from tests.benchmarks.relevance import learn_for_many, rank_for_everybody
+from tests.benchmarks.search import ask_questions, make_papers
 from tests.benchmarks.signups import answer_times, bomb_the_form
 
 __all__ = [
     "answer_times",
+    "ask_questions",
     "bomb_the_form",
     "choose_for_all",
     "export_list",
@@ -34,6 +36,7 @@ __all__ = [
     "import_list",
     "learn_for_many",
     "make_long_tables",
+    "make_papers",
     "make_wishes",
     "open_admin",
     "rank_for_everybody",

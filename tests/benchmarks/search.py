@@ -1,6 +1,6 @@
 """Searching 200,000 papers, all of them shown in editions, on both databases: from what is typed to the entries of the
-first page, without HTML. The papers are made up of 40,000 words whose frequencies fall as they do in language (Zipf), so
-that the commonest stand in most abstracts; 240 questions of eight kinds are drawn from the papers themselves: a rare
+first page, without HTML. The papers are made up of 40,000 words whose frequencies fall as they do in language (Zipf),
+so that the commonest stand in most abstracts; 240 questions of eight kinds are drawn from the papers themselves: a rare
 word, a common one, two and four words, a phrase, the beginning of a word, an author, words within a category. The old
 way, LIKE over title and abstract for each word, is asked a part of the same questions in the same run.
 """
