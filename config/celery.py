@@ -24,6 +24,8 @@ app = Celery("daily_papers")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["papers", "subscriptions", "digests"])
 
+# Of several beats one ticks.
+app.conf.beat_scheduler = "config.beat:OneBeat"
 app.conf.beat_schedule = {
     "fetch-due-sources": {
         "task": "papers.tasks.fetch_due_sources",

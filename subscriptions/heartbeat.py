@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 from subscriptions.models import Heartbeat
 
 _PREFIX = "worker "
+# The one that rings the bells, on whichever host.
+BEAT = "beat"
 
 
 def this_host() -> str:
@@ -19,6 +21,12 @@ def this_host() -> str:
 def beat(name: str = "") -> None:
     """A task was done here, just now, by the database's clock."""
     Heartbeat.objects.update_or_create(name=name or this_host(), defaults={"at": Now()})
+
+
+def last_tick() -> dt.timedelta | None:
+    """How long ago beat said that it ticks; None where it never did."""
+    newest = Heartbeat.objects.filter(name=BEAT).aggregate(at=Max("at"), now=Max(Now()))
+    return newest["now"] - newest["at"] if newest["at"] else None
 
 
 def last_beat(*, anywhere: bool = False) -> dt.timedelta | None:
