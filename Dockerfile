@@ -21,8 +21,9 @@ COPY templates templates
 COPY locale locale
 COPY static static
 # Static files need no secret, but settings ask for some: these are made up, used here alone, and not kept.
-RUN DATABASE_URL=sqlite:////tmp/none SECRET_KEY=x LINK_KEY=x ADDRESS_KEY=x SITE_URL=https://build.invalid EMAIL_PROVIDER=smtp \
-    python manage.py collectstatic --noinput
+RUN DATABASE_URL=sqlite:////tmp/none SITE_URL=https://build.invalid EMAIL_PROVIDER=smtp POSTAL_ADDRESS=none \
+    SECRET_KEY=made-up-for-the-build-0123456789-one LINK_KEY=made-up-for-the-build-0123456789-two \
+    ADDRESS_KEY=made-up-for-the-build-0123456789-three python manage.py collectstatic --noinput
 USER papers
 EXPOSE 8000
 CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "4"]

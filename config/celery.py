@@ -9,8 +9,10 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import before_task_publish, task_postrun, task_prerun, worker_init, worker_shutting_down
 
+from config import logs
+from config.logs import request_id
 from subscriptions.readiness import get_ready
 from subscriptions.stopping import tell_to_stop
 
@@ -49,6 +51,28 @@ app.conf.beat_schedule = {
     "ask-again": {"task": "subscriptions.tasks.ask_again", "schedule": crontab(hour="9", minute="23")},
     "prune-deliveries": {"task": "digests.tasks.prune", "schedule": crontab(hour="3", minute="17")},
 }
+
+
+@before_task_publish.connect
+def on_publish(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    """The request that sets a task off is named in the task's own log lines."""
+    if headers is not None and request_id.get():
+        headers["request_id"] = request_id.get()
+
+
+@task_prerun.connect
+def on_task(task_id: str = "", task: Any = None, **kwargs: Any) -> None:
+    """From here on log lines are about this task."""
+    logs.task_id.set(task_id)
+    logs.task_name.set(task.name)
+    request_id.set(str(getattr(task.request, "request_id", "") or ""))
+
+
+@task_postrun.connect
+def on_task_done(**kwargs: Any) -> None:
+    """What comes now is about none."""
+    for named in (logs.task_id, logs.task_name, request_id):
+        named.set("")
 
 
 @worker_init.connect

@@ -38,8 +38,21 @@ def text(name: str, default: str, meaning: str) -> str:
     """
     SETTINGS[name] = Setting(name, default, meaning)
     if path := os.environ.get(f"{name}_FILE"):
-        return Path(path).read_text(encoding="utf-8").strip()
+        return _content(path, name=name)
     return os.environ.get(name, "").strip() or default
+
+
+def _content(path: str, *, name: str) -> str:
+    """What stands in the file that is given for a value; an empty one is a mistake, as it was meant to be a secret."""
+    try:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{name}_FILE is {path!r}, which cannot be read: {error.__class__.__name__}."
+        raise ImproperlyConfigured(msg) from error
+    if not content:
+        msg = f"{name}_FILE is {path!r}, which is empty."
+        raise ImproperlyConfigured(msg)
+    return content
 
 
 def flag(name: str, meaning: str, *, default: bool = False) -> bool:
@@ -110,7 +123,7 @@ def prefixed(prefix: str) -> dict[str, str]:
     for name, value in os.environ.items():
         if name.startswith(prefix):
             is_file = name.endswith("_FILE")
-            kept = Path(value).read_text(encoding="utf-8").strip() if is_file else value
+            kept = _content(value, name=name.removesuffix("_FILE")) if is_file else value
             found[name.removeprefix(prefix).removesuffix("_FILE")] = kept
     return found
 

@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 from config import env
+from config.production import HOW_TO_MAKE_ONE, problems
 from mailer.dkim import BadKeyError, signer_for
 
 # Lets `ModelAdmin[Paper]` and its like be written, as the type checker wants them.
@@ -32,6 +33,7 @@ VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"), "Where everything the 
 DATABASE_URL = env.text("DATABASE_URL", "", "PostgreSQL, as a URL. Setting it means production.")
 PRODUCTION = bool(DATABASE_URL)
 DEBUG = False
+VERSION = "0.1.0"
 OFFLINE = env.flag("OFFLINE", "Fetch nothing from outside; the bundled sample stands in for the sources.")
 
 # --- secrets --------------------------------------------------------------------------------------
@@ -77,6 +79,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.requests.RequestIds",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -171,7 +174,7 @@ CELERY_TASK_ROUTES = {
 FETCH_ALLOW = frozenset(
     env.items("FETCH_ALLOW", "host:port pairs that may be fetched although they are private addresses.")
 )
-FETCH_USER_AGENT = f"DailyPapers/0.1 (+{SITE_URL})"
+FETCH_USER_AGENT = f"DailyPapers/{VERSION} (+{SITE_URL})"
 
 # --- choosing papers --------------------------------------------------------------------------------
 ENCODER = env.text(
@@ -399,7 +402,7 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 STATIC_URL = "static/"
@@ -450,13 +453,29 @@ USE_TZ = True
 FORMAT_MODULE_PATH = "config.formats"
 
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "How much is logged: DEBUG, INFO, WARNING or ERROR.").upper()
+LOG_FORMAT = env.text(
+    "LOG_FORMAT", "json" if PRODUCTION else "lines", "How it is written: lines, for people, or json, for machines."
+)
+if LOG_FORMAT not in {"lines", "json"}:
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}: it must be lines or json.")
+METRICS_TOKEN = env.text(
+    "METRICS_TOKEN",
+    "",
+    "What Prometheus must show as a bearer token to read /metrics; without it there is no such page.",
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    # Whoever holds a reader's link acts as that reader, so no log line may hold one.
-    "filters": {"no tokens": {"()": "subscriptions.log_filter.WithoutTokens"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no tokens"]}},
+    # Both leave out tokens and addresses: whoever holds a reader's link acts as that reader.
+    "formatters": {"lines": {"()": "config.logs.Lines"}, "json": {"()": "config.logs.JsonLines"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
 }
+
+if PRODUCTION:
+    _problems = list(problems(secrets=_keys, postal_address=POSTAL_ADDRESS))
+    if _problems:
+        raise ImproperlyConfigured(
+            "\n".join(["This must be mended before anything starts:", *_problems, HOW_TO_MAKE_ONE])
+        )

@@ -28,6 +28,12 @@ def client_address(meta: Mapping[str, str], *, trusted: Iterable[Network]) -> Ad
     return found
 
 
+def is_trusted_proxy(meta: Mapping[str, str], *, trusted: Iterable[Network]) -> bool:
+    """Whether whoever sent this request to us is a proxy of our own."""
+    found = _parse(meta.get("REMOTE_ADDR", ""))
+    return found is not None and any(found in network for network in trusted)
+
+
 def visitor_network(address: Address | None) -> str:
     """What counts as one visitor: an IPv4 address, or an IPv6 network of 64 bits.
 

@@ -219,6 +219,7 @@ def production_env(*, env: Mapping[str, str], database_url: str) -> dict[str, st
         "ADDRESS_KEY": "for-tests-only-" + "a" * 50,
         "SITE_URL": "http://testserver",
         "EMAIL_PROVIDER": "smtp",
+        "POSTAL_ADDRESS": "1 Example Street, Example Town",
         "DEFAULT_FROM_EMAIL": "Daily Papers <papers@testserver.example>",
     }
     return {**made_up, **env, "DATABASE_URL": database_url}

@@ -1,0 +1,122 @@
+"""What an orchestrator and a monitor ask: is it alive, is it ready, how is it."""
+
+import datetime as dt
+import hmac
+import logging
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from config.metrics import write_metrics
+from digests.models import Delivery, EditionState
+from digests.watching import queue_lengths
+from subscriptions.heartbeat import last_beat, last_tick
+from subscriptions.outgoing import OutgoingState
+
+logger = logging.getLogger(__name__)
+
+# Beat ticks every ten seconds, and a worker shows life every fifteen.
+LONGEST_SILENCE = dt.timedelta(minutes=2)
+# Mail that could have left for so long, while none did, is stuck.
+LONGEST_WAIT = dt.timedelta(minutes=15)
+# Whether all migrations are applied changes once in the life of a process.
+_migrated = False
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 while this process answers. Asks nothing of anybody, so that no database can have it restarted."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """What this site needs, part by part, each `ok` or what is wrong with it.
+
+    503 where it cannot serve pages: no database, or one that is not migrated. Where the queue, beat or the send is ill,
+    pages and sign-ups go on, and taking the site away would help nobody: that is 200, and 503 with `?all=1`, which is
+    for monitors.
+    """
+    parts = {"database": _said(_database), "migrations": _said(_migrations)}
+    serves = all(said == "ok" for said in parts.values())
+    for name, look in (("queue", _queue), ("beat", _beat), ("worker", _worker), ("sending", _sending)):
+        parts[name] = _said(look) if serves or name == "queue" else "not known without the database"
+    is_well = all(said == "ok" for said in parts.values()) if "all" in request.GET else serves
+    return JsonResponse({"ready": is_well, "parts": parts}, status=200 if is_well else 503)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For whoever shows `METRICS_TOKEN` as a bearer token; there is no such page for anybody else."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not settings.METRICS_TOKEN or not hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
+        raise Http404("There is no such page.")
+    return HttpResponse(write_metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _said(look: Callable[[], str]) -> str:
+    """What a look found; the kind of an error and never its words, which may hold addresses of machines."""
+    try:
+        return look()
+    except (DatabaseError, InterfaceError, redis.RedisError, OSError) as error:
+        logger.warning("not ready: %s (%s)", look.__name__.strip("_"), type(error).__name__)
+        return f"cannot be reached ({type(error).__name__})"
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "ok"
+
+
+def _migrations() -> str:
+    global _migrated
+    if not _migrated:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if missing:
+            return f"{len(missing)} are not applied: manage.py migrate"
+        _migrated = True
+    return "ok"
+
+
+def _queue() -> str:
+    queue_lengths()
+    return "ok"
+
+
+def _beat() -> str:
+    return _recent(last_tick(), never="none has ever ticked")
+
+
+def _worker() -> str:
+    return _recent(last_beat(anywhere=True), never="none has ever done a task")
+
+
+def _recent(age: dt.timedelta | None, *, never: str) -> str:
+    if age is None:
+        return never
+    return "ok" if age <= LONGEST_SILENCE else f"silent for {age.total_seconds():.0f} seconds"
+
+
+def _sending() -> str:
+    """Late where mail has waited that could leave, and none was settled meanwhile."""
+    since = timezone.now() - LONGEST_WAIT
+    waiting = Delivery.objects.filter(
+        state=OutgoingState.QUEUED, due_at__lt=since, edition__state=EditionState.PUBLISHED
+    ).exclude(not_before__gt=since)
+    oldest = waiting.order_by("id").values_list("edition_id", flat=True).first()
+    if oldest is None:
+        return "ok"
+    moves = Delivery.objects.filter(edition_id=oldest, settled_at__gte=since).exists()
+    return "ok" if moves else f"mail waits for longer than {LONGEST_WAIT.total_seconds() / 60:.0f} minutes"
