@@ -18,6 +18,7 @@ from config.metrics import write_metrics
 from digests.models import Delivery, EditionState
 from digests.watching import queue_lengths
 from subscriptions.heartbeat import last_beat, last_tick
+from subscriptions.holding import held
 from subscriptions.outgoing import OutgoingState
 
 logger = logging.getLogger(__name__)
@@ -111,6 +112,9 @@ def _recent(age: dt.timedelta | None, *, never: str) -> str:
 
 def _sending() -> str:
     """Late where mail has waited that could leave, and none was settled meanwhile."""
+    hold = held()
+    if hold is not None:
+        return f"held: {hold.reason}"
     since = timezone.now() - LONGEST_WAIT
     waiting = Delivery.objects.filter(
         state=OutgoingState.QUEUED, due_at__lt=since, edition__state=EditionState.PUBLISHED

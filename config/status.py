@@ -16,6 +16,7 @@ from digests.models import Choice, Edition, EditionState, Letter, LetterState, a
 from digests.watching import LEAST_FREE, MOST_BELLS, free_room, queue_lengths
 from papers.models import Source, SourceState
 from subscriptions.heartbeat import last_beat
+from subscriptions.holding import held
 from subscriptions.models import Notice, Subscriber
 from subscriptions.outgoing import OutgoingState
 
@@ -35,7 +36,23 @@ class StatusLine:
 
 def read_status(*, now: dt.datetime) -> list[StatusLine]:
     """Every line, in the order of the way from source to inbox. Changes nothing."""
-    return [*_sources(now), *_editions(now), *_readers(), *_notices(), *_letters(), *_workers(), _queue(), _room()]
+    return [
+        *_hold(),
+        *_sources(now),
+        *_editions(now),
+        *_readers(),
+        *_notices(),
+        *_letters(),
+        *_workers(),
+        _queue(),
+        _room(),
+    ]
+
+
+def _hold() -> Iterator[StatusLine]:
+    hold = held()
+    if hold is not None:
+        yield StatusLine("sending", f"HELD since {hold.at:%Y-%m-%d %H:%M} UTC: {hold.reason}", is_well=False)
 
 
 def _sources(now: dt.datetime) -> Iterator[StatusLine]:

@@ -19,6 +19,7 @@ from digests.planning import plan_due
 from digests.pruning import prune_deliveries, prune_skipped_days, prune_words
 from digests.summaries import write_summaries as write
 from digests.watching import tell_about_sending
+from subscriptions.holding import hold_if_behind
 from subscriptions.outgoing import due_ids, sweep
 from subscriptions.pruning import prune_records
 
@@ -77,6 +78,7 @@ def tick() -> None:
     leases that ran out, ring for what waits."""
     now = timezone.now()
     steps: list[Callable[[], object]] = [
+        hold_if_behind,
         lambda: publish_due_editions(now=now),
         lambda: tell_about_sources(now=now),
         lambda: trip_breakers(now=now),

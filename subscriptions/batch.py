@@ -18,6 +18,7 @@ from django.db import transaction
 from mailer.handoff import Outcome, TryLater
 from mailer.lines import Lines
 from subscriptions import journal
+from subscriptions.holding import mark_begun
 from subscriptions.journal import Claimed
 from subscriptions.outgoing import Outgoing, OutgoingState
 from subscriptions.pace import Pace
@@ -231,6 +232,8 @@ class Batch(Generic[Row]):
         """Record what is known and begin these, in one commit; the ids of those begun. These must leave at once."""
         answers, decided = self._answers, self._decided
         begun, states = patiently(lambda again: self._write(mails, answers, decided, again=again))
+        if begun:
+            mark_begun(self.work.model, max(begun))
         self._answers, self._decided = [], []
         for one in decided:
             self._rows.pop(one.row.pk, None)

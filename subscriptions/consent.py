@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.utils.translation import get_language
 
+from subscriptions import ledger
 from subscriptions.models import ConsentEvent, ConsentKind, Farewell, Subscriber, SubscriberImport
 
 # The words at the form, by the version that each consent event names. Add a version whenever they change, and keep
@@ -23,6 +24,11 @@ WORDINGS = {
 }
 CONSENT_WORDING = "2026-12"
 BY_MAIL_LINK = "mail link"
+_IN_LEDGER = {
+    ConsentKind.CONFIRMED: ledger.CAME,
+    ConsentKind.UNSUBSCRIBED: ledger.LEFT,
+    ConsentKind.ERASED: ledger.ERASED,
+}
 
 
 def current_words() -> str:
@@ -47,7 +53,9 @@ def words_of(wording: str) -> str:
 def record_consent(
     subscriber: Subscriber, kind: ConsentKind, *, how: str, now: dt.datetime, reason: Farewell | str = ""
 ) -> ConsentEvent:
-    """Append to what the subscriber agreed to."""
+    """Append to what the subscriber agreed to; who comes and who leaves is noted outside the database as well."""
+    if kind in _IN_LEDGER:
+        ledger.note(_IN_LEDGER[kind], address_hash=subscriber.address_hash, at=now)
     return ConsentEvent.objects.create(
         subscriber=subscriber,
         address_hash=subscriber.address_hash,

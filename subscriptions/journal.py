@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
+from subscriptions.models import SendingHold
 from subscriptions.outgoing import BACKOFF, GIVEN_UP, LEASE, MAX_ATTEMPTS, Outgoing, OutgoingState
 
 # Anything but None: Django's own cursors never keep plans, whatever it is, and ours always do.
@@ -44,6 +45,8 @@ class Column:
 
 
 _ID = Column("id", "bigint")
+# Nothing is claimed while there is a row in it.
+_HOLD = SendingHold._meta.db_table
 
 
 def claim_rows(
@@ -74,6 +77,7 @@ def claim_rows(
             SET state = 'claimed', claim_token = %s, lease_until = {_later("%s")}
             WHERE {condition} AND mail.state = 'queued'
             AND (mail.not_before IS NULL OR mail.not_before <= {now}) AND (mail.worker_deaths = 0 OR %s) {also}
+            AND NOT EXISTS (SELECT 1 FROM {_HOLD})
             RETURNING {_back(*columns)}""",  # noqa: S608
         [token, lease.total_seconds(), *params, len(wanted) == 1],
     )

@@ -260,6 +260,20 @@ class SuppressionReason(models.TextChoices):
     ERASED = "erased", "Asked to be erased"
 
 
+class SendingHold(models.Model):
+    """There is one such row while nothing may leave: see `subscriptions.holding`."""
+
+    reason = models.TextField()
+    at = models.DateTimeField(db_default=Now())
+    since = models.DateTimeField(null=True, blank=True, help_text="From when on the database knows nothing.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_sending_hold")]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class Suppression(models.Model):
     """Do not mail this address. Only its keyed hash is kept; this table is the one truth about it."""
 

@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db.models import Exists, OuterRef, Q
 
+from subscriptions import ledger
 from subscriptions.models import Suppression, SuppressionReason
 
 # A mailbox that did not exist may exist again: one confirmation may find out.
@@ -20,6 +21,8 @@ def suppress(*, address_hash: str, reason: SuppressionReason, now: dt.datetime, 
     _, created = Suppression.objects.get_or_create(
         address_hash=address_hash, defaults={"reason": reason, "at": now, "note": note}
     )
+    if reason != SuppressionReason.ERASED:
+        ledger.note(ledger.SUPPRESSED, address_hash=address_hash, at=now)
     if not created and reason not in _LIFTED_BY_OPT_IN:
         held = Suppression.objects.filter(address_hash=address_hash, reason__in=_LIFTED_BY_OPT_IN)
         held.update(reason=reason, at=now, note=note)
