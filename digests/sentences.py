@@ -18,6 +18,8 @@ The rule, in full:
 import re
 
 LENGTH = 480
+# So much of an abstract stands in a list, excerpt and folded; all of it stands on the page of the paper.
+FOLDED = 1100
 # A single sentence may be that much longer before it is cut at a word.
 _STRETCH = 1.5
 _MOST = 3
@@ -83,20 +85,26 @@ def excerpt(abstract: str, *, length: int = LENGTH) -> str:
     return f"{taken[:length].rpartition(' ')[0] or taken[:length]} …"
 
 
-def fold(abstract: str, *, length: int = LENGTH) -> list[tuple[str, bool]]:
-    """The whole abstract in pieces, in order, each with whether the excerpt leaves it out; neighbours of a kind are one
-    piece."""
+def fold(abstract: str, *, length: int = LENGTH, most: int = FOLDED) -> list[tuple[str, bool]]:
+    """The abstract in pieces, in order, each with whether the excerpt leaves it out; no two neighbours are of a kind.
+
+    A long abstract gives about `most` characters: sentences beyond that which the excerpt leaves out are left out here,
+    too, with «…» in their place.
+    """
     sentences = split_sentences(abstract)
     if len(sentences) <= _MOST and len(" ".join(sentences)) <= length:
         return [(" ".join(sentences), False)] if sentences else []
     taken = set(choose_sentences(sentences, length=length))
+    room = most - sum(len(sentences[place]) for place in taken)
     pieces: list[tuple[str, bool]] = []
     for place, sentence in enumerate(sentences):
         is_folded = place not in taken
-        if pieces and pieces[-1][1] == is_folded:
-            pieces[-1] = (f"{pieces[-1][0]} {sentence}", is_folded)
-        else:
-            pieces.append((sentence, is_folded))
+        room -= len(sentence) if is_folded else 0
+        said = "…" if is_folded and room < 0 else sentence
+        if not pieces or pieces[-1][1] != is_folded:
+            pieces.append((said, is_folded))
+        elif said != "…" or not pieces[-1][0].endswith("…"):
+            pieces[-1] = (f"{pieces[-1][0]} {said}", is_folded)
     return pieces
 
 

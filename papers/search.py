@@ -14,7 +14,7 @@ from django.db.models import Max, Min
 
 from papers.models import Paper
 from papers.search_index import category_word
-from papers.search_query import SearchQuery, Term, folded, tokens_of
+from papers.search_query import SearchQuery, Term, folded, half_typed, tokens_of
 
 # So many papers are ranked together.
 WINDOW = 4000
@@ -138,7 +138,9 @@ def _as_fts5(query: SearchQuery) -> str:
 
 
 def _fts5_phrase(tokens: Sequence[str], is_beginning: bool = False) -> str:
-    return f'"{" ".join(tokens)}"{"*" if is_beginning else ""}'
+    phrase = f'"{" ".join(tokens)}"{"*" if is_beginning else ""}'
+    stems = half_typed(tokens[0]) if is_beginning and len(tokens) == 1 else ()
+    return f"({' OR '.join([phrase, *map(_fts5_phrase, ([stem] for stem in stems))])})" if stems else phrase
 
 
 def _as_tsquery(query: SearchQuery) -> str:
@@ -160,7 +162,10 @@ def _ts_phrase(term: Term, *, where: str) -> str:
     last = len(tokens) - 1
     words = [f"'{t}':{'*' if term.is_beginning and i == last else ''}{where}" for i, t in enumerate(tokens) if t]
     # What is left of nothing is a word that no paper has.
-    return f"({' <-> '.join(words)})" if words else f"'{NO_WORD}'"
+    if not words:
+        return f"'{NO_WORD}'"
+    stems = half_typed(tokens[0]) if term.is_beginning and len(tokens) == 1 else ()
+    return f"({' | '.join([' <-> '.join(words), *(f'{stem!r}:{where}' for stem in stems)])})"
 
 
 def _name_parts(author: str) -> Iterator[list[tuple[tuple[str], bool]]]:

@@ -16,6 +16,8 @@ MOST_SIGNS = 300
 MOST_TERMS = 12
 # A beginning shorter than this fits half of all words.
 SHORTEST_BEGINNING = 2
+SHORTEST_STEM = 4
+_ENDINGS = ("ings", "edly", "ers", "ors", "ations", "ements", "ness", "able", "izations", "ives", "ally", "ities")
 _PIECE = re.compile(
     r"""(?P<minus>-?)(?:(?P<field>author|category|cat|topic|after|since|before|until|on):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))""",
     re.IGNORECASE,
@@ -80,6 +82,17 @@ def tidy(text: str) -> str:
 def tokens_of(text: str) -> tuple[str, ...]:
     """The words of a text as they are compared: small letters, without what stands between them."""
     return tuple(_TOKEN.findall(text.lower()))
+
+
+def half_typed(word: str) -> tuple[str, ...]:
+    """What this word may be without the ending that is being typed: the index holds stems, so that `reasoni`, on the
+    way to `reasoning`, begins none of them, while `reason` is one."""
+    found = []
+    for length in range(1, min(8, len(word) - SHORTEST_STEM + 1)):
+        ending = word[-length:]
+        if any(whole.startswith(ending) for whole in _ENDINGS):
+            found.append(word[:-length])
+    return tuple(found)
 
 
 def _add(query: SearchQuery, piece: re.Match[str], *, is_last: bool) -> SearchQuery:

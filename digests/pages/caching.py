@@ -9,6 +9,7 @@ to tell another. What changes without that (votes, counts of the sources, the na
 
 import gzip
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -30,6 +31,8 @@ MOST_OCTETS = 16_000_000
 # How long others may show a page without asking.
 FRESH_FOR = 60
 _SMALLEST_TO_PRESS = 1000
+# When the form on it was shown: of one page two copies are the same, whatever stands there.
+_STAMP = re.compile(rb'name="stamp" value="[^"]*"')
 _KEPT_HEADERS = ("Content-Type", "Link", "X-Robots-Tag")
 
 View = Callable[..., HttpResponse]
@@ -104,7 +107,7 @@ def _keep(key: tuple[object, ...], response: HttpResponse) -> _Page:
     body = response.content
     page = _Page(
         made_at=time.monotonic(),
-        etag=f'W/"{hashlib.sha256(body).hexdigest()[:24]}"',
+        etag=f'W/"{hashlib.sha256(_STAMP.sub(b"", body)).hexdigest()[:24]}"',
         body=body,
         # Nothing on these pages is secret, so that pressing them gives nothing away (BREACH).
         pressed=gzip.compress(body, 6, mtime=0) if len(body) >= _SMALLEST_TO_PRESS else b"",

@@ -179,7 +179,7 @@ def month(request: HttpRequest, month: str) -> HttpResponse:
     turn: Neighbours = around(first, last)
     context = {
         "heading": f"{first:%B %Y}",
-        "lead": "The most liked first",
+        "lead": "The papers of the month, the most liked first",
         "older": _month_link(turn.older),
         "newer": _month_link(turn.newer),
     }

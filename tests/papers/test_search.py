@@ -80,6 +80,12 @@ def test_a_beginning_is_enough_while_it_is_typed():
     assert found("fol") == []
 
 
+@pytest.mark.parametrize("end", range(4, 10))
+def test_at_no_letter_on_the_way_is_a_word_lost(end: int):
+    make_paper(title="Reasoning", abstract="")
+    assert found("reasoning"[:end], is_being_typed=True) == ["Reasoning"]
+
+
 def test_days_narrow_it_and_each_end_is_in_it():
     for number in range(5):
         make_paper(title=f"Whale {number}", announced_date=TODAY - dt.timedelta(days=number))
