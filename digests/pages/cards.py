@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from digests.api.listing import newest_entry_of
 from digests.cards import split_authors
 from digests.models import Choice, Edition, EditionPaper
-from digests.pages.caching import public_page
+from digests.pages.caching import PICTURES, public_page
 from digests.pages.days import long_date, read_day
 from papers.paper_ids import find_paper, public_id
 
@@ -42,7 +42,7 @@ _LEAST_DRAWN = 0.7
 _turns = BoundedSemaphore(1)
 
 
-@public_page()
+@public_page(shelf=PICTURES)
 def paper_card(request: HttpRequest, paper_id: str) -> HttpResponse:
     """The picture of a paper."""
     found = find_paper(paper_id)
@@ -54,7 +54,7 @@ def paper_card(request: HttpRequest, paper_id: str) -> HttpResponse:
     return _png(draw_card(title=found.title, below=authors, day=entry.edition.date))
 
 
-@public_page()
+@public_page(shelf=PICTURES)
 def day_card(request: HttpRequest, date: str) -> HttpResponse:
     """The picture of an edition: its first picks, or how many papers it has."""
     edition = Edition.objects.shown().filter(date=read_day(date)).first()
@@ -67,7 +67,7 @@ def day_card(request: HttpRequest, date: str) -> HttpResponse:
     return _png(draw_card(title=title, below=f"{count} paper{'s' if count != 1 else ''}", day=edition.date))
 
 
-@public_page()
+@public_page(shelf=PICTURES)
 def site_card(request: HttpRequest) -> HttpResponse:
     """The picture of every page that has none of its own."""
     return _png(draw_card(title="The day’s research papers, in your inbox", below="", day=None))
