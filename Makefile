@@ -59,6 +59,7 @@ check: $(DEV) ## Check format, lint, types, import directions, migrations and de
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive config papers subscriptions digests mailer limits
 	@$(CHECK_ENV) $(VENV)/bin/python manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(VENV)/bin/python manage.py check
 	@$(CHECK_ENV) $(DEPLOY_ENV) $(VENV)/bin/python manage.py check --deploy --fail-level WARNING

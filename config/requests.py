@@ -30,8 +30,12 @@ class RequestIds:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        is_from_proxy = is_trusted_proxy(request.META, trusted=settings.TRUSTED_PROXIES)
+        if settings.TRUSTED_PROXIES and not is_from_proxy:
+            # Whether a visitor came over TLS is for our own proxy to say.
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
         given = request.headers.get(HEADER, "")
-        is_ours = bool(_GOOD.fullmatch(given)) and is_trusted_proxy(request.META, trusted=settings.TRUSTED_PROXIES)
+        is_ours = bool(_GOOD.fullmatch(given)) and is_from_proxy
         own = given if is_ours else secrets.token_hex(8)
         token = request_id.set(own)
         started = time.perf_counter()

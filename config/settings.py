@@ -41,6 +41,9 @@ _keys = env.keys(var_dir=VAR_DIR, required=PRODUCTION)
 SECRET_KEY = _keys["SECRET_KEY"]
 LINK_KEY = _keys["LINK_KEY"]
 ADDRESS_KEY = _keys["ADDRESS_KEY"]
+SECRET_KEY_FALLBACKS = list(
+    env.items("SECRET_KEY_FALLBACKS", "Former values of SECRET_KEY, still believed for a while after it was changed.")
+)
 
 # --- the site -------------------------------------------------------------------------------------
 PORT = env.number("PORT", 8000, "The port of the web server on a single machine.")
@@ -400,6 +403,10 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# Names that a browser takes from this very host alone, over TLS (RFC 6265bis).
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0

@@ -21,6 +21,7 @@ from tests.benchmarks.admin_lists import make_long_tables, open_admin
 from tests.benchmarks.choosing import choose_for_all, make_wishes
 from tests.benchmarks.imports import export_list, import_list
 from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
+from tests.benchmarks.pages import make_day
 from tests.benchmarks.relevance import learn_for_many, rank_for_everybody
 from tests.benchmarks.search import ask_questions, make_papers
 from tests.benchmarks.signups import answer_times, bomb_the_form
@@ -35,6 +36,7 @@ __all__ = [
     "forget_papers",
     "import_list",
     "learn_for_many",
+    "make_day",
     "make_long_tables",
     "make_papers",
     "make_wishes",
