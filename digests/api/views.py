@@ -82,6 +82,7 @@ def markdown(request: HttpRequest, paper_id: str) -> HttpResponse:
     else:
         response = HttpResponse(paper_as_markdown(found), content_type="text/markdown; charset=utf-8")
         response["Cache-Control"] = "public, max-age=300"
+        response["Access-Control-Allow-Origin"] = "*"
     return response
 
 

@@ -193,4 +193,9 @@ def _answer(request: HttpRequest, page: _Page) -> HttpResponse:
     if page.pressed:
         patch_vary_headers(response, ["Accept-Encoding"])
     changed = parse_http_date_safe(response.get("Last-Modified", ""))
-    return get_conditional_response(request, etag=page.etag, last_modified=changed, response=response) or response
+    answer = get_conditional_response(request, etag=page.etag, last_modified=changed, response=response) or response
+    for name, value in page.headers:
+        # Django leaves these out of a 304, and browsers ask for them there as well.
+        if name.startswith("Access-Control-"):
+            answer[name] = value
+    return answer
