@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image
 from pytest_django import Settings
 
-from digests.models import Edition
+from digests.models import Edition, EditionState
 from digests.pages import caching, cards
 from digests.pages.caching import PAGES, PICTURES, PROGRAMS, kept
+from papers.correcting import correct_paper
 from papers.models import Paper
 from tests.factories import NOW, TODAY, make_edition, make_paper, make_topic
 
@@ -153,6 +154,22 @@ def test_what_a_program_reads_changes_with_the_edition(client: Client, paper: Pa
     after = client.get("/api/daily_papers", HTTP_IF_NONE_MATCH=before["ETag"])
     assert after.status_code == 200
     assert "Unfolding chairs" in after.content.decode()
+
+
+@pytest.mark.parametrize("state", [EditionState.PUBLISHED, EditionState.CLOSED])
+def test_a_text_corrected_by_hand_is_on_every_page_at_once(client: Client, paper: Paper, state: EditionState):
+    Edition.objects.update(state=state)
+    paths = (
+        "/papers/2509.02547",
+        "/topics/language",
+        f"/papers/month/{TODAY:%Y-%m}?page=2",
+        "/feeds/topic/language.rss",
+    )
+    assert "Folding chairs" in "".join(client.get(path).content.decode() for path in paths)
+    correct_paper(paper.pk, {"title": "Unfolding tables"}, revision=paper.revision)
+    said = [client.get(path).content.decode() for path in paths]
+    assert "Unfolding tables" in said[0]
+    assert "Folding chairs" not in "".join(said)
 
 
 def test_a_host_that_is_not_ours_stands_in_no_page(client: Client):
