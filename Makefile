@@ -60,6 +60,7 @@ check: $(DEV) ## Check format, lint, types, import directions, migrations and de
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive config papers subscriptions digests mailer limits
+	$(VENV)/bin/hadolint Dockerfile
 	@$(CHECK_ENV) $(VENV)/bin/python manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(VENV)/bin/python manage.py check
 	@$(CHECK_ENV) $(DEPLOY_ENV) $(VENV)/bin/python manage.py check --deploy --fail-level WARNING

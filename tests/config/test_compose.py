@@ -1,0 +1,136 @@
+"""The compose file, held against the compose specification and against what we promise of it, without a container.
+
+https://github.com/compose-spec/compose-spec/blob/main/05-services.md
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TOP = {"name", "services", "networks", "volumes", "configs", "secrets", "include"}
+SERVICE = set(
+    """
+    annotations attach build blkio_config cap_add cap_drop cgroup cgroup_parent command configs
+    container_name cpus depends_on deploy device_cgroup_rules devices dns dns_opt dns_search domainname
+    entrypoint env_file environment expose extends external_links extra_hosts group_add healthcheck hostname
+    image init ipc isolation labels links logging mac_address mem_limit mem_reservation mem_swappiness
+    memswap_limit network_mode networks oom_kill_disable oom_score_adj pid pids_limit platform ports
+    post_start pre_stop privileged profiles pull_policy read_only restart runtime scale secrets security_opt
+    shm_size stdin_open stop_grace_period stop_signal storage_opt sysctls tmpfs tty ulimits user userns_mode
+    uts volumes volumes_from working_dir
+    """.split()
+)
+HEALTHCHECK = {"test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"}
+CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
+DURATION = re.compile(r"(\d+(h|ms|m|s|us))+")
+OURS = ("web", "worker", "learner", "beat", "migrate")
+
+
+def faults(file: dict[str, Any]) -> list[str]:
+    """What the specification does not know, by its place."""
+    found = [f"{key}" for key in file if key not in TOP and not key.startswith("x-")]
+    for name, service in file["services"].items():
+        found += [f"{name}.{key}" for key in service if key not in SERVICE]
+        check = service.get("healthcheck", {})
+        found += [f"{name}.healthcheck.{key}" for key in check if key not in HEALTHCHECK]
+        times = [check.get(key) for key in ("interval", "timeout", "start_period")] + [service.get("stop_grace_period")]
+        found += [f"{name}: {time}" for time in times if time and not DURATION.fullmatch(str(time))]
+        found += [f"{name} -> {other}" for other in _others(service) if other not in file["services"]]
+        found += [
+            f"{name}: network {network}" for network in service.get("networks", []) if network not in file["networks"]
+        ]
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if not source.startswith((".", "/")) and source not in file["volumes"]:
+                found.append(f"{name}: volume {source}")
+        for other in (service.get("depends_on") or {}).values():
+            if other.get("condition") not in CONDITIONS:
+                found.append(f"{name}: {other}")
+    return found
+
+
+def _others(service: dict[str, Any]) -> list[str]:
+    return list(service.get("depends_on") or {})
+
+
+@pytest.fixture
+def file() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def test_it_holds_nothing_that_the_specification_does_not_know(file: dict[str, Any]):
+    assert faults(file) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda file: file["services"]["web"].update(helthcheck={}), "web.helthcheck"),
+        (lambda file: file["services"]["web"]["healthcheck"].update(retry=3), "web.healthcheck.retry"),
+        (lambda file: file["services"]["web"].update(stop_grace_period="soon"), "web: soon"),
+        (
+            lambda file: file["services"]["web"].update(depends_on={"databse": {"condition": "service_healthy"}}),
+            "databse",
+        ),
+        (lambda file: file["services"]["web"].update(networks=["inner"]), "network inner"),
+        (lambda file: file["services"]["web"].update(volumes=["keptt:/x"]), "volume keptt"),
+        (lambda file: file.update(sevices={}), "sevices"),
+    ],
+)
+def test_a_slip_of_the_pen_is_found(file: dict[str, Any], spoil: Any, named: str):
+    spoil(file)
+    assert any(named in fault for fault in faults(file))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_processes_can_do_no_more_than_they_need(file: dict[str, Any], name: str):
+    service = file["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["init"] is True
+    assert not service.get("privileged")
+    assert name == "migrate" or (
+        service["healthcheck"]["test"] and service["mem_limit"] and service["stop_grace_period"]
+    )
+
+
+def test_nothing_inside_is_reached_from_outside(file: dict[str, Any]):
+    assert file["networks"]["inside"]["internal"] is True
+    for name in ("database", "valkey"):
+        assert file["services"][name]["networks"] == ["inside"]
+        assert "ports" not in file["services"][name]
+    for name, service in file["services"].items():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:") or name == "proxy"
+
+
+def test_no_secret_stands_in_the_file_or_in_the_image(file: dict[str, Any]):
+    text = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
+    assert "PASSWORD: ${POSTGRES_PASSWORD:?" in text
+    ignored = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ignored[1] == "*"
+    assert not any(line in {"!.env", "!var", "!docs", "!tests"} for line in ignored)
+
+
+def test_images_are_named_by_a_version_and_without_a_digest(file: dict[str, Any]):
+    images = [service["image"] for service in file["services"].values() if service["image"] != "daily-papers"]
+    images += re.findall(r"^FROM (\S+)", (REPOSITORY / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for image in images:
+        assert re.search(r":v?\d", image), image
+        assert "@sha256" not in image
+
+
+def test_every_line_of_the_example_is_a_setting(file: dict[str, Any]):
+    from config.env import SETTINGS
+
+    lines = (REPOSITORY / "docs" / "env.example").read_text(encoding="utf-8").splitlines()
+    names = {line.lstrip("# ").partition("=")[0] for line in lines if re.match(r"(# )?[A-Z_]+=", line)}
+    ours = names - {"POSTGRES_PASSWORD"} - {name for name in names if name.startswith(("ANYMAIL_", "AWS_"))}
+    assert ours <= set(SETTINGS), sorted(ours - set(SETTINGS))
+    assert {"SITE_URL", "SECRET_KEY", "LINK_KEY", "ADDRESS_KEY", "POSTAL_ADDRESS", "TRUSTED_PROXIES"} <= names
