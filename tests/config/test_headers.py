@@ -9,7 +9,9 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 from pytest_django import Settings
 
-from tests.factories import TODAY, make_edition, make_paper, make_topic
+from digests.pages.caching import PAGES, PICTURES, PROGRAMS, kept
+from subscriptions.tokens import Purpose, link
+from tests.factories import TODAY, make_edition, make_paper, make_subscriber, make_topic
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -74,7 +76,25 @@ def test_the_answer_of_every_pattern_is_safe(settings: Settings):
         for answer in (browser.get(address), browser.head(address), browser.post(address)):
             statuses.add(answer.status_code)
             check(answer, f"{answer.request['REQUEST_METHOD']} {address}")
+            # What others may keep is nobody's own.
+            if "public" in answer.get("Cache-Control", ""):
+                assert not answer.cookies, address
+                assert b"csrfmiddlewaretoken" not in answer.content, address
+                assert "Cookie" not in answer.get("Vary", ""), address
     assert {200, 302, 403, 404, 405} <= statuses
+
+
+@pytest.mark.parametrize("purpose", [one for one in Purpose if one not in {Purpose.VIEW, Purpose.NEW_ADDRESS}])
+def test_the_page_of_a_link_is_safe_and_nobody_keeps_or_lists_it(purpose: Purpose, settings: Settings):
+    settings.PAGE_CACHE_SECONDS = 60
+    browser = Client(SERVER_NAME="127.0.0.1")
+    page = browser.get(link(purpose, make_subscriber().public_id).removeprefix(settings.SITE_URL))
+    check(page, purpose)
+    assert "no-store" in page["Cache-Control"]
+    assert "private" in page["Cache-Control"]
+    assert b'name="robots" content="noindex"' in page.content
+    assert not page.has_header("ETag")
+    assert [kept(shelf) for shelf in (PAGES, PICTURES, PROGRAMS)] == [0, 0, 0]
 
 
 def test_files_refused_hosts_and_lost_pages_are_safe(client: Client):
