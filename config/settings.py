@@ -84,9 +84,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.requests.RequestIds",
     "config.headers.MoreHeaders",
+    # These two stand before whatever may answer by itself: a redirect to https, a static file, a refused host.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "subscriptions.pages.languages.PageLanguage",
     "django.middleware.common.CommonMiddleware",
@@ -94,7 +96,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.webhooks.WebhookAnswers",
 ]
 
@@ -486,7 +487,11 @@ LOGGING = {
     "formatters": {"lines": {"()": "config.logs.Lines"}, "json": {"()": "config.logs.JsonLines"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        # Scanners ask for other names all day: each is answered 400, and is a line of its request already.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }
 
 if PRODUCTION:
