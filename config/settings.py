@@ -128,7 +128,14 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- data -----------------------------------------------------------------------------------------
 if PRODUCTION:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+    DATABASES: dict[str, dict[str, Any]] = {
+        "default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
+    }
+    if "postgresql" in DATABASES["default"]["ENGINE"]:
+        # A database that does not answer is away within seconds, whether it refuses, hangs, or was cut off while asked.
+        # https://www.postgresql.org/docs/current/libpq-connect.html
+        _waits = {"connect_timeout": 3, "keepalives_idle": 20, "keepalives_interval": 5, "tcp_user_timeout": 15_000}
+        DATABASES["default"]["OPTIONS"] = {**_waits, **DATABASES["default"].get("OPTIONS", {})}
 else:
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     DATABASES = {
