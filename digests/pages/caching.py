@@ -22,13 +22,13 @@ from functools import wraps
 from threading import Lock
 
 from django.conf import settings
-from django.db.models import Count, Max, Sum
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import parse_http_date_safe
 from django.views.decorators.http import require_safe
 
-from digests.models import Edition
+from digests.models import SHOWN_STATES
 
 # About 16 MB at most on each shelf in each process, whatever is asked for.
 MOST_PAGES = 300
@@ -52,6 +52,12 @@ _KEPT_HEADERS = (
 )
 # RFC 9110, section 12.5.3: a coding is accepted unless its weight is 0.
 _TAKES_GZIP = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE)
+
+# Asked for every page, so written out: putting it together anew takes a tenth of the whole answer's time.
+_STATE = """
+    SELECT COUNT(*), MAX(date), SUM(version), SUM(revision), MAX(published_at) FROM digests_edition
+    WHERE state IN (%s, %s, %s)
+"""
 
 View = Callable[..., HttpResponse]
 
@@ -142,10 +148,9 @@ def passing(response: HttpResponse) -> HttpResponse:
 
 def edition_state() -> tuple[object, ...]:
     """What changes with whatever is published or done at the desk."""
-    found = Edition.objects.shown().aggregate(
-        count=Count("id"), newest=Max("date"), version=Sum("version"), revision=Sum("revision"), at=Max("published_at")
-    )
-    return tuple(found.values())
+    with connection.cursor() as cursor:
+        cursor.execute(_STATE, SHOWN_STATES)
+        return tuple(cursor.fetchone())
 
 
 def forget() -> None:
