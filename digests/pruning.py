@@ -20,12 +20,14 @@ from digests.models import (
     SkippedDay,
     WordCorpus,
 )
-from papers.models import Paper
+from papers.models import DailySignal, Paper
 from subscriptions.outgoing import SENT_STATES, OutgoingState
 from subscriptions.pruning import RECORDS_KEPT_DAYS, delete_in_chunks
 
 KEPT_DAYS = 90
 WORDS_KEPT_FOR = dt.timedelta(days=60)
+# Trending looks back two weeks; a chart of a month needs the rest.
+SIGNALS_KEPT = dt.timedelta(days=60)
 CHUNK = 1000
 _ENDED = [
     state
@@ -63,6 +65,12 @@ def prune_deliveries(*, now: dt.datetime, dry_run: bool = False, kept_days: int 
 def prune_skipped_days(*, now: dt.datetime, dry_run: bool = False) -> int:
     """Delete the notes of days without a digest that are older than any record is kept. Returns how many."""
     old = SkippedDay.objects.filter(due_at__lt=now - dt.timedelta(days=RECORDS_KEPT_DAYS))
+    return old.count() if dry_run else delete_in_chunks(old)
+
+
+def prune_signals(*, now: dt.datetime, dry_run: bool = False) -> int:
+    """Delete the counts of days that trending does not look back to any more. Returns how many; safe twice."""
+    old = DailySignal.objects.filter(date__lt=now.date() - SIGNALS_KEPT)
     return old.count() if dry_run else delete_in_chunks(old)
 
 

@@ -16,7 +16,7 @@ from digests.letters import plan_letters, sendable
 from digests.letters import send_letters as send_letter_rows
 from digests.models import Delivery, LetterDelivery
 from digests.planning import plan_due
-from digests.pruning import prune_deliveries, prune_skipped_days, prune_words
+from digests.pruning import prune_deliveries, prune_signals, prune_skipped_days, prune_words
 from digests.summaries import write_summaries as write
 from digests.watching import tell_about_sending
 from subscriptions.holding import hold_if_behind
@@ -53,6 +53,7 @@ def prune() -> None:
     prune_deliveries(now=now)
     prune_skipped_days(now=now)
     prune_words(now=now)
+    prune_signals(now=now)
     prune_records(now=now)
 
 

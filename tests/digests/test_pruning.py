@@ -10,7 +10,7 @@ from digests import pruning
 from digests.books import read_books
 from digests.digest import covered_editions
 from digests.models import Delivery, Edition, ReaderArchive, SkippedDay
-from digests.pruning import PruneReport, prune_deliveries, prune_skipped_days
+from digests.pruning import PruneReport, prune_deliveries, prune_signals, prune_skipped_days
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber
 from subscriptions.pruning import RecordsReport, prune_records
 from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
@@ -147,3 +147,12 @@ def test_records_that_nobody_asks_for_are_deleted_after_more_than_a_year():
     assert MailEvent.objects.filter(received_at=long_ago).get().applied_at is None
     assert Notice.objects.filter(created_at=long_ago).get().state == "queued"
     assert prune_records(now=NOW) == RecordsReport()
+
+
+def test_counts_that_trending_looks_at_no_more_go():
+    paper, source = make_paper(), make_source()
+    for days in (1, 59, 61, 400):
+        DailySignal.objects.create(paper=paper, source=source, date=NOW.date() - dt.timedelta(days=days), upvotes=1)
+    assert prune_signals(now=NOW, dry_run=True) == prune_signals(now=NOW) == 2
+    assert prune_signals(now=NOW) == 0
+    assert DailySignal.objects.count() == 2
