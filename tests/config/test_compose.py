@@ -100,6 +100,20 @@ def test_our_processes_can_do_no_more_than_they_need(file: dict[str, Any], name:
     )
 
 
+def test_every_process_has_its_share_of_memory_and_no_more(file: dict[str, Any]):
+    for name, service in file["services"].items():
+        assert service["pids_limit"] > 0, name
+        assert name == "migrate" or service["mem_limit"], name
+
+
+@pytest.mark.parametrize("name", ["database", "valkey", "proxy", "mailcatcher"])
+def test_who_is_not_of_our_program_gets_none_of_its_secrets(file: dict[str, Any], name: str):
+    service = file["services"][name]
+    assert "env_file" not in service
+    assert set(service.get("environment", {})) <= {"SITE_URL", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}
+    assert name == "database" or "POSTGRES_PASSWORD" not in service.get("environment", {})
+
+
 def test_nothing_inside_is_reached_from_outside(file: dict[str, Any]):
     assert file["networks"]["inside"]["internal"] is True
     for name in ("database", "valkey"):
