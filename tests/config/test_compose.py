@@ -148,3 +148,12 @@ def test_every_line_of_the_example_is_a_setting(file: dict[str, Any]):
     ours = names - {"POSTGRES_PASSWORD"} - {name for name in names if name.startswith(("ANYMAIL_", "AWS_"))}
     assert ours <= set(SETTINGS), sorted(ours - set(SETTINGS))
     assert {"SITE_URL", "SECRET_KEY", "LINK_KEY", "ADDRESS_KEY", "POSTAL_ADDRESS", "TRUSTED_PROXIES"} <= names
+
+
+def test_the_proxy_asks_whether_the_site_is_alive_by_a_name_that_the_site_answers_to():
+    from django.conf import settings
+
+    caddy = (REPOSITORY / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    asked = re.search(r"health_headers \{\s+Host (\S+)\s+\}", caddy)
+    assert asked, "Caddy would ask for web:8000, be answered 400, and take the site for dead."
+    assert asked[1] in settings.ALLOWED_HOSTS
