@@ -157,3 +157,19 @@ def test_the_proxy_asks_whether_the_site_is_alive_by_a_name_that_the_site_answer
     asked = re.search(r"health_headers \{\s+Host (\S+)\s+\}", caddy)
     assert asked, "Caddy would ask for web:8000, be answered 400, and take the site for dead."
     assert asked[1] in settings.ALLOWED_HOSTS
+
+
+def test_every_secret_can_be_a_file_and_each_file_is_handed_to_who_reads_it(file: dict[str, Any]):
+    from config.env import SETTINGS
+
+    more = yaml.safe_load((REPOSITORY / "docker-compose.secrets.yml").read_text(encoding="utf-8"))
+    assert set(more["services"]) == {*OURS, "database"}
+    for name, service in more["services"].items():
+        assert set(service) <= SERVICE
+        assert set(service["secrets"]) <= set(more["secrets"])
+        for key, path in service["environment"].items():
+            if key.endswith("_FILE"):
+                assert path.removeprefix("/run/secrets/") in service["secrets"], key
+                assert name == "database" or key.removesuffix("_FILE") in SETTINGS, key
+    # PostgreSQL's image refuses a password that is given in both ways.
+    assert more["services"]["database"]["environment"]["POSTGRES_PASSWORD"] == ""
