@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 PIP := $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test mailcheck pictures messages chaos bench check requirements clean
+.PHONY: help setup run demo test mailcheck pictures lighthouse messages chaos bench check requirements clean
 
 help: ## List what there is
 	@echo "Daily Papers. make ..."
@@ -40,6 +40,9 @@ mailcheck: $(DEV) ## Hold every mail before real spam filters, a mail store and 
 
 pictures: $(DEV) ## Take the pictures of mails in docs/pictures anew
 	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.mails.pictures
+
+lighthouse: $(DEV) ## Lighthouse on the public pages as deployed, median of five; installs it with npm
+	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.site.lighthouse --install
 
 messages: $(DEV) ## Bring the translations in locale/ up to date with the words of the program, and compile them
 	@$(VENV)/bin/python -m tests.translations

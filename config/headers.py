@@ -1,6 +1,7 @@
 """Headers that keep every answer safe, beside those that Django and django-csp set."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
@@ -18,7 +19,9 @@ class MoreHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
-        # Feeds, the API and pictures say that they are for everybody; nothing else is for other sites to load.
+        # Feeds, the API and pictures say that they are for everybody; nothing else is for other sites to load. A 304
+        # leaves that as it was, as it does not say what it is about (RFC 9110, section 15.4.5).
         is_open = "Access-Control-Allow-Origin" in response or response.get("Content-Type", "").startswith("image/")
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin" if is_open else "same-origin")
+        if is_open or response.status_code != HTTPStatus.NOT_MODIFIED:
+            response.headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin" if is_open else "same-origin")
         return response

@@ -84,9 +84,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.requests.RequestIds",
     "config.headers.MoreHeaders",
+    # These two stand before whatever may answer by itself: a redirect to https, a static file, a refused host.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "subscriptions.pages.languages.PageLanguage",
     "django.middleware.common.CommonMiddleware",
@@ -94,7 +96,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.webhooks.WebhookAnswers",
 ]
 
@@ -127,7 +128,14 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- data -----------------------------------------------------------------------------------------
 if PRODUCTION:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
+    DATABASES: dict[str, dict[str, Any]] = {
+        "default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
+    }
+    if "postgresql" in DATABASES["default"]["ENGINE"]:
+        # A database that does not answer is away within seconds, whether it refuses, hangs, or was cut off while asked.
+        # https://www.postgresql.org/docs/current/libpq-connect.html
+        _waits = {"connect_timeout": 3, "keepalives_idle": 20, "keepalives_interval": 5, "tcp_user_timeout": 15_000}
+        DATABASES["default"]["OPTIONS"] = {**_waits, **DATABASES["default"].get("OPTIONS", {})}
 else:
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     DATABASES = {
@@ -479,7 +487,11 @@ LOGGING = {
     "formatters": {"lines": {"()": "config.logs.Lines"}, "json": {"()": "config.logs.JsonLines"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        # Scanners ask for other names all day: each is answered 400, and is a line of its request already.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }
 
 if PRODUCTION:

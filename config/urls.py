@@ -11,6 +11,7 @@ admin.site.site_header = admin.site.site_title = f"{settings.SITE_NAME}: the edi
 admin.site.index_title = "What would you like to do?"
 
 
+handler500 = "config.outage.server_error"
 urlpatterns = [
     path("", include("digests.urls")),
     path("", include("subscriptions.urls")),

@@ -206,12 +206,14 @@ def amend(edition: Edition) -> None:
 
 
 def amend_holding(paper_ids: Collection[int]) -> None:
-    """The same for every edition that may still be sent and holds one of these papers, which were changed."""
+    """The same for every edition that may still be sent and holds one of these papers, which were changed; and for
+    those sent long ago, whose pages are kept under their revision (docs/adr/0022)."""
     sendable = Edition.objects.filter(state__in=[EditionState.PUBLISHED, EditionState.PAUSED])
     holding = EditionPaper.objects.filter(edition_id=OuterRef("pk"), paper_id__in=paper_ids)
     first = sendable.filter(Exists(holding)).order_by("date").first()
     if first is not None:
         amend(first)
+    Edition.objects.filter(Exists(holding), state=EditionState.CLOSED).update(revision=F("revision") + 1)
 
 
 def latest_shown(now: dt.datetime) -> Edition | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 
 from digests.models import EditionPaper
 from papers.models import Paper
@@ -25,7 +26,7 @@ def hub_item(entry: EditionPaper, known: Credits) -> dict[str, Any]:
         "publishedAt": paper["submittedOnDailyAt"],
         "title": paper["title"],
         "summary": paper["summary"],
-        "thumbnail": _sign(),
+        "thumbnail": f"{settings.SITE_URL}{reverse('site:paper_card', args=[paper['id']])}",
         "numComments": entry.paper.comments or 0,
         "submittedBy": _submitter(known.submitters.get(entry.paper_id, "")),
         "isAuthorParticipating": bool(known.claims.get(entry.paper_id)),

@@ -22,14 +22,15 @@ from digests.api.listing import (
 )
 from digests.api.plain import paper_as_markdown
 from digests.models import EditionPaper
+from digests.pages.caching import PROGRAMS, public_page
 from papers.paper_ids import find_paper
 from subscriptions.community import credits_of
 
 View = Callable[..., HttpResponse]
 
 
-def _door(view: View) -> View:
-    """GET and HEAD only, counted, answered 304 where nothing changed, and 400 to what cannot be understood."""
+def _counted(view: View) -> View:
+    """GET and HEAD only, counted, and 400 to what cannot be understood."""
 
     @wraps(view)
     def asked(request: HttpRequest, *args: object, **more: object) -> HttpResponse:
@@ -38,23 +39,30 @@ def _door(view: View) -> View:
         except BadQuestionError as error:
             return refused(str(error), status=400)
 
-    return require_safe(limited(conditional_page(asked)))
+    return require_safe(limited(asked))
 
 
-@_door
+def _kept(*parameters: str) -> Callable[[View], View]:
+    """A door whose answers are kept like public pages: 304 costs no more than a look at the editions' state."""
+    return lambda view: _counted(public_page(*parameters, shelf=PROGRAMS)(view))
+
+
+@_kept("date", "week", "month", "submitter", "sort", "p", "limit")
 def daily_papers(request: HttpRequest) -> HttpResponse:
     """The papers of a day, a week, a month, or the newest."""
     return _list(daily_entries(read_question(request.GET.dict())))
 
 
-@_door
+# Of searches there is no end: what one finds is looked up each time, and 304 saves its way alone.
+@_counted
+@conditional_page
 def search(request: HttpRequest) -> HttpResponse:
     """Papers with these words; without words the newest, as the Hub answers."""
     limit = read_limit(request.GET.dict(), default=20)
     return _list(search_entries(read_words(request.GET.get("q", "")), limit=limit))
 
 
-@_door
+@_kept()
 def paper(request: HttpRequest, paper_id: str) -> HttpResponse:
     """One paper, by arXiv id, key, DOI or address."""
     found = find_paper(paper_id)
@@ -65,8 +73,7 @@ def paper(request: HttpRequest, paper_id: str) -> HttpResponse:
     return answered(hub_paper(entry.paper, entry, credits_of([found.pk])))
 
 
-@require_safe
-@conditional_page
+@public_page(shelf=PROGRAMS)
 def markdown(request: HttpRequest, paper_id: str) -> HttpResponse:
     """One paper as Markdown, for people and programs that read."""
     found = find_paper(paper_id)
@@ -75,10 +82,11 @@ def markdown(request: HttpRequest, paper_id: str) -> HttpResponse:
     else:
         response = HttpResponse(paper_as_markdown(found), content_type="text/markdown; charset=utf-8")
         response["Cache-Control"] = "public, max-age=300"
+        response["Access-Control-Allow-Origin"] = "*"
     return response
 
 
-@_door
+@_kept()
 def openapi(request: HttpRequest) -> HttpResponse:
     """What all of this takes and gives, for programs (OpenAPI 3.1)."""
     return answered(describe())

@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 
 from digests.models import Choice, Edition
-from digests.pages.caching import public_page
+from digests.pages.caching import passing, public_page
 from digests.pages.frame import show
 
 # The years before stand behind a link each.
@@ -39,7 +39,8 @@ def archive(request: HttpRequest) -> HttpResponse:
     year = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) == 4 and int(asked) in years else None
     shown = year or (years[0] if years else None)
     context = {"months": _months(shown) if shown else [], "years": years, "year": shown}
-    return show(request, "site/archive.html", context, is_listed=year is None)
+    response = show(request, "site/archive.html", context, is_listed=year is None)
+    return passing(response) if asked and year is None else response
 
 
 def _months(year: int) -> list[Month]:

@@ -1,11 +1,13 @@
 """Pictures of pages, for wherever somebody shares a link: one for each paper and edition, drawn by Pillow (Open Graph,
 https://ogp.me). They say what the page says first: title, authors, day.
 
-A picture is drawn when it is first asked for, a few a second at most in each process, and kept like the pages are.
+A picture is drawn when it is first asked for, one at a time in each process, and kept like the pages are. Whoever asks
+for so many that the turn does not come is told to come back: no picture keeps the threads that pages are made by.
 """
 
 import datetime as dt
 import io
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
@@ -20,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from digests.api.listing import newest_entry_of
 from digests.cards import split_authors
 from digests.models import Choice, Edition, EditionPaper
-from digests.pages.caching import public_page
+from digests.pages.caching import PICTURES, public_page
 from digests.pages.days import long_date, read_day
 from papers.paper_ids import find_paper, public_id
 
@@ -38,11 +40,21 @@ _MORE_FONTS = (
 )
 # A title of which less than this can be drawn says nothing.
 _LEAST_DRAWN = 0.7
+# Where a title cannot be drawn.
+WITHOUT_TITLE = "A new research paper"
+# Accents heaped on one letter.
+_PILED = re.compile(r"([\u0300-\u036f]{2})[\u0300-\u036f]+")
 # Drawing takes a core for some hundredths of a second: whoever asks for very many at once waits.
 _turns = BoundedSemaphore(1)
+_PATIENCE = 2.0  # seconds
+_COME_BACK = 5  # seconds
 
 
-@public_page()
+class BusyError(Exception):
+    """More pictures are asked for than can be drawn."""
+
+
+@public_page(shelf=PICTURES)
 def paper_card(request: HttpRequest, paper_id: str) -> HttpResponse:
     """The picture of a paper."""
     found = find_paper(paper_id)
@@ -51,10 +63,10 @@ def paper_card(request: HttpRequest, paper_id: str) -> HttpResponse:
         raise Http404("There is no such paper.")
     names, more = split_authors([str(name) for name in found.authors])
     authors = f"{names} and {more} other{'s' if more > 1 else ''}" if more else names
-    return _png(draw_card(title=found.title, below=authors, day=entry.edition.date))
+    return _png(title=found.title, below=authors, day=entry.edition.date)
 
 
-@public_page()
+@public_page(shelf=PICTURES)
 def day_card(request: HttpRequest, date: str) -> HttpResponse:
     """The picture of an edition: its first picks, or how many papers it has."""
     edition = Edition.objects.shown().filter(date=read_day(date)).first()
@@ -64,18 +76,20 @@ def day_card(request: HttpRequest, date: str) -> HttpResponse:
     count = entries.count()
     first = entries.filter(choice=Choice.PICK).order_by("position", "id").values_list("paper__title", flat=True).first()
     title = edition.title or first or "The day’s research papers"
-    return _png(draw_card(title=title, below=f"{count} paper{'s' if count != 1 else ''}", day=edition.date))
+    return _png(title=title, below=f"{count} paper{'s' if count != 1 else ''}", day=edition.date)
 
 
-@public_page()
+@public_page(shelf=PICTURES)
 def site_card(request: HttpRequest) -> HttpResponse:
     """The picture of every page that has none of its own."""
-    return _png(draw_card(title="The day’s research papers, in your inbox", below="", day=None))
+    return _png(title="The day’s research papers, in your inbox", below="", day=None)
 
 
 def draw_card(*, title: str, below: str, day: dt.date | None) -> bytes:
-    """A PNG of 1200 by 630 pixels, some 20 to 40 KB."""
-    with _turns:
+    """A PNG of 1200 by 630 pixels, some 10 to 40 KB. Raises BusyError where too many are drawn just now."""
+    if not _turns.acquire(timeout=_PATIENCE):
+        raise BusyError
+    try:
         picture = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
         pen = ImageDraw.Draw(picture)
         pen.rectangle((0, 0, WIDTH, 14), fill=_ACCENT)
@@ -85,17 +99,19 @@ def draw_card(*, title: str, below: str, day: dt.date | None) -> bytes:
             width = _width(said, size=30, weight=_REGULAR)
             _line(pen, said, at=(WIDTH - MARGIN - int(width), 64), size=30, weight=_REGULAR, colour=_SOFT)
         _title(pen, title)
-        below = _fitting(_drawable(below), size=32, weight=_REGULAR)
+        below = _fitting(_drawable(below).replace(", and ", " and "), size=32, weight=_REGULAR)
         _line(pen, below, at=(MARGIN, HEIGHT - 96), size=32, weight=_REGULAR, colour=_SOFT)
         octets = io.BytesIO()
         # Few colours suffice for letters on paper, and make a quarter of the octets.
         picture.quantize(64).save(octets, "PNG", optimize=True)
         return octets.getvalue()
+    finally:
+        _turns.release()
 
 
 def _title(pen: ImageDraw.ImageDraw, title: str) -> None:
-    text = _drawable(" ".join(title[:LONGEST_TITLE].split()))
-    for size in (68, 58, 50, 44):
+    text = _drawable(" ".join(title[:LONGEST_TITLE].split())) or WITHOUT_TITLE
+    for size in (80, 68, 58, 50, 44):
         lines = list(_wrapped(text, size=size))
         if len(lines) * size * 1.22 <= HEIGHT - 290:
             break
@@ -121,8 +137,11 @@ def _wrapped(text: str, *, size: int) -> Iterator[str]:
 
 def _broken(word: str, *, size: int) -> list[str]:
     """A word in pieces that fit a line: what has no spaces (Chinese, formulae) is parted anywhere."""
-    most = max(1, int((WIDTH - 2 * MARGIN) / (size * 0.95)))
-    return [word] if len(word) <= most else [word[start : start + most] for start in range(0, len(word), most)]
+    width = _width(word, size=size, weight=_BOLD)
+    if width <= WIDTH - 2 * MARGIN:
+        return [word]
+    half = len(word) // 2
+    return [*_broken(word[:half], size=size), *_broken(word[half:], size=size)] if half else [word]
 
 
 def _fitting(text: str, *, size: int, weight: int) -> str:
@@ -134,10 +153,18 @@ def _fitting(text: str, *, size: int, weight: int) -> str:
 def _drawable(text: str) -> str:
     """The text without signs that no font here has; nothing where too little would be left, or where letters would have
     to be joined from right to left."""
-    text = unicodedata.normalize("NFC", text)
-    kept = "".join(sign for sign in text if sign == " " or _font_for(sign) is not None)
+    text = _PILED.sub(r"\1", unicodedata.normalize("NFC", text))
+    kept = " ".join("".join(map(_drawn_as, text)).split())
     is_leftward = any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in text)
     return "" if is_leftward or len(kept) < _LEAST_DRAWN * len(text) else kept
+
+
+def _drawn_as(sign: str) -> str:
+    """The sign, or the plain one that a mathematical letter stands for, or nothing: whatever a font has."""
+    for form in (sign, unicodedata.normalize("NFKC", sign)):
+        if all(letter == " " or _font_for(letter) is not None for letter in form):
+            return form
+    return ""
 
 
 def _line(pen: ImageDraw.ImageDraw, text: str, *, at: tuple[int, int], size: int, weight: int, colour: str) -> None:
@@ -192,5 +219,8 @@ def _paths() -> tuple[str, ...]:
     return (str(fontpkg.path("Noto Serif")), *(path for path in _MORE_FONTS if Path(path).exists()))
 
 
-def _png(octets: bytes) -> HttpResponse:
-    return HttpResponse(octets, content_type="image/png")
+def _png(*, title: str, below: str, day: dt.date | None) -> HttpResponse:
+    try:
+        return HttpResponse(draw_card(title=title, below=below, day=day), content_type="image/png")
+    except BusyError:
+        return HttpResponse(status=503, headers={"Retry-After": f"{_COME_BACK}", "Cache-Control": "no-store"})

@@ -14,7 +14,7 @@ from digests.editions import latest_shown, local_date
 from digests.finding import with_all
 from digests.markdown import to_html
 from digests.models import Choice, Edition, EditionPaper
-from digests.pages.caching import public_page
+from digests.pages.caching import passing, public_page
 from digests.pages.frame import show
 from digests.pages.neighbours import around, note_for, why_none
 from digests.trend import NO_TREND
@@ -74,7 +74,8 @@ def _edition_page(
     request: HttpRequest, edition: Edition, *, now: dt.datetime, is_newest: bool, path: str = ""
 ) -> HttpResponse:
     entries = EditionPaper.objects.filter(edition=edition).shown()
-    page = Paginator(_others(edition, is_newest=is_newest, now=now), PER_PAGE).get_page(request.GET.get("page"))
+    asked = request.GET.get("page", "1")
+    page = Paginator(_others(edition, is_newest=is_newest, now=now), PER_PAGE).get_page(asked)
     picks = entries.filter(choice=Choice.PICK).order_by("position", "id") if page.number == 1 else entries.none()
     by_id = {entry.pk: entry for entry in with_all(entries.filter(pk__in=list(page.object_list)))}
     picked, others = list(with_all(picks)), [by_id[pk] for pk in page.object_list if pk in by_id]
@@ -91,7 +92,7 @@ def _edition_page(
         "note": note_for(edition.date, now=now) if is_newest else "",
         "turn": around(edition.date, edition.date),
     }
-    return show(
+    response = show(
         request,
         "site/day.html",
         context,
@@ -99,6 +100,8 @@ def _edition_page(
         card=reverse("site:day_card", args=[f"{edition.date}"]),
         is_listed=page.number == 1,
     )
+    # The nearest page stands in for one there is not; of such addresses there is no end.
+    return response if asked == f"{page.number}" else passing(response)
 
 
 def cards_of(entries: Sequence[EditionPaper], known: Credits) -> list[tuple[Card, int, str]]:

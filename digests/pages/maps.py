@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
 from digests.models import SHOWN_STATES, Edition, EditionPaper
-from digests.pages.caching import public_page
+from digests.pages.caching import PROGRAMS, public_page
 from papers.models import Topic
 from papers.paper_ids import public_id
 
@@ -33,7 +33,8 @@ def index(request: HttpRequest) -> HttpResponse:
     return _xml(f"<sitemapindex {_XMLNS}>{places}</sitemapindex>")
 
 
-@public_page()
+# A part is some megabytes, for which no page shall go.
+@public_page(shelf=PROGRAMS)
 def part(request: HttpRequest, name: str) -> HttpResponse:
     """One part: the days and topics, or the papers of a range of ids."""
     if name == _DAYS:

@@ -10,6 +10,7 @@ from django.views.decorators.http import conditional_page, require_safe
 from digests.api.listing import MAX_LIMIT, Question, daily_entries, distinct_papers, read_words, search_entries
 from digests.finding import Order
 from digests.models import EditionPaper
+from digests.pages.caching import PROGRAMS, public_page
 from digests.syndication.channels import Channel, channel_of
 from digests.syndication.forms import CONTENT_TYPES, write_feed
 from papers.models import Topic
@@ -18,8 +19,7 @@ from papers.models import Topic
 MAX_AGE = 300
 
 
-@require_safe
-@conditional_page
+@public_page(shelf=PROGRAMS)
 def today(request: HttpRequest, form: str) -> HttpResponse:
     """The newest papers of the editions."""
     return _feed(
@@ -33,8 +33,7 @@ def today(request: HttpRequest, form: str) -> HttpResponse:
     )
 
 
-@require_safe
-@conditional_page
+@public_page(shelf=PROGRAMS)
 def topic(request: HttpRequest, slug: str, form: str) -> HttpResponse:
     """The newest papers of a topic."""
     found = Topic.objects.active().filter(slug=slug).first()

@@ -101,7 +101,7 @@ def test_what_is_published_is_seen_at_once(client: Client):
 def test_parameters_that_nobody_reads_fill_no_memory(client: Client):
     for number in range(5):
         assert client.get(f"/?utm_source={number}&page=1&x={number}").status_code == 200
-    assert len(caching._pages) == 1
+    assert caching.kept() == 1
 
 
 @pytest.mark.usefixtures("kept", "paper")
@@ -109,10 +109,10 @@ def test_memory_is_bounded(client: Client, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(caching, "MOST_PAGES", 3)
     for page in PAGES[:8]:
         client.get(page)
-    assert len(caching._pages) == 3
+    assert caching.kept() == 3
     monkeypatch.setattr(caching, "MOST_OCTETS", 1)
     client.get("/about/")
-    assert len(caching._pages) <= 1
+    assert caching.kept() <= 1
 
 
 @pytest.mark.usefixtures("kept", "paper")
@@ -129,7 +129,7 @@ def test_pages_are_pressed_for_who_can_read_it(client: Client):
 def test_no_page_of_a_reader_is_kept(client: Client):
     for path in ("/me/", "/subscribe/", "/privacy/", "/sign-in/", "/submit/", "/healthz", "/readyz"):
         client.get(path)
-    assert not caching._pages
+    assert not caching.kept()
 
 
 # --- found ------------------------------------------------------------------------------------------------------------

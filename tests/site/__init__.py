@@ -1,0 +1,1 @@
+"""The site as browsers and their judges see it."""
