@@ -9,11 +9,11 @@ DEV := $(VENV)/.installed-dev
 PIP := $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test mailcheck pictures lighthouse messages chaos bench check requirements clean
+.PHONY: help setup run demo test mailcheck pictures lighthouse messages chaos compose-test bench check requirements clean
 
 help: ## List what there is
 	@echo "Daily Papers. make ..."
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo "Settings: PORT=8001  VAR_DIR=var  OFFLINE=1  PYTHON=python3.12  (docs/settings.md has all)"
 
 setup: $(DEV) ## Install everything, the tools for tests and checks included
@@ -49,6 +49,9 @@ messages: $(DEV) ## Bring the translations in locale/ up to date with the words 
 
 chaos: $(DEV) ## Kill workers, queue and database while 10,000 digests are sent, then compare the books: CHAOS_N=10000
 	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.chaos $(if $(CHAOS_N),--digests $(CHAOS_N)) $(if $(ONLY),--only "$(ONLY)")
+
+compose-test: $(DEV) ## Run docker-compose.yml for real with podman, from sign-up to digest; as root, installs podman with apt
+	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.compose
 
 bench: $(DEV) ## Measure, write var/bench.json and docs/performance.md: BENCH_N=10000 ONLY=delivery
 	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.benchmarks $(ONLY)

@@ -100,6 +100,20 @@ def test_our_processes_can_do_no_more_than_they_need(file: dict[str, Any], name:
     )
 
 
+def test_every_process_has_its_share_of_memory_and_no_more(file: dict[str, Any]):
+    for name, service in file["services"].items():
+        assert service["pids_limit"] > 0, name
+        assert name == "migrate" or service["mem_limit"], name
+
+
+@pytest.mark.parametrize("name", ["database", "valkey", "proxy", "mailcatcher"])
+def test_who_is_not_of_our_program_gets_none_of_its_secrets(file: dict[str, Any], name: str):
+    service = file["services"][name]
+    assert "env_file" not in service
+    assert set(service.get("environment", {})) <= {"SITE_URL", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}
+    assert name == "database" or "POSTGRES_PASSWORD" not in service.get("environment", {})
+
+
 def test_nothing_inside_is_reached_from_outside(file: dict[str, Any]):
     assert file["networks"]["inside"]["internal"] is True
     for name in ("database", "valkey"):
@@ -134,3 +148,28 @@ def test_every_line_of_the_example_is_a_setting(file: dict[str, Any]):
     ours = names - {"POSTGRES_PASSWORD"} - {name for name in names if name.startswith(("ANYMAIL_", "AWS_"))}
     assert ours <= set(SETTINGS), sorted(ours - set(SETTINGS))
     assert {"SITE_URL", "SECRET_KEY", "LINK_KEY", "ADDRESS_KEY", "POSTAL_ADDRESS", "TRUSTED_PROXIES"} <= names
+
+
+def test_the_proxy_asks_whether_the_site_is_alive_by_a_name_that_the_site_answers_to():
+    from django.conf import settings
+
+    caddy = (REPOSITORY / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    asked = re.search(r"health_headers \{\s+Host (\S+)\s+\}", caddy)
+    assert asked, "Caddy would ask for web:8000, be answered 400, and take the site for dead."
+    assert asked[1] in settings.ALLOWED_HOSTS
+
+
+def test_every_secret_can_be_a_file_and_each_file_is_handed_to_who_reads_it(file: dict[str, Any]):
+    from config.env import SETTINGS
+
+    more = yaml.safe_load((REPOSITORY / "docker-compose.secrets.yml").read_text(encoding="utf-8"))
+    assert set(more["services"]) == {*OURS, "database"}
+    for name, service in more["services"].items():
+        assert set(service) <= SERVICE
+        assert set(service["secrets"]) <= set(more["secrets"])
+        for key, path in service["environment"].items():
+            if key.endswith("_FILE"):
+                assert path.removeprefix("/run/secrets/") in service["secrets"], key
+                assert name == "database" or key.removesuffix("_FILE") in SETTINGS, key
+    # PostgreSQL's image refuses a password that is given in both ways.
+    assert more["services"]["database"]["environment"]["POSTGRES_PASSWORD"] == ""

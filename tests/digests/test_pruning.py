@@ -11,9 +11,10 @@ from digests.books import read_books
 from digests.digest import covered_editions
 from digests.models import Delivery, Edition, ReaderArchive, SkippedDay
 from digests.pruning import PruneReport, prune_deliveries, prune_signals, prune_skipped_days
+from papers.models import DailySignal
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber
 from subscriptions.pruning import RecordsReport, prune_records
-from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_subscriber
+from tests.factories import NOW, TODAY, make_delivery, make_edition, make_paper, make_source, make_subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
