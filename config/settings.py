@@ -92,6 +92,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.sizes.BodySizes",
     "subscriptions.pages.languages.PageLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -354,7 +355,8 @@ ASK_AGAIN_AFTER_DAYS = max(
 # --- sign-ups ------------------------------------------------------------------------------------
 TRUSTED_PROXIES = env.networks(
     "TRUSTED_PROXIES",
-    "Addresses or networks of your own reverse proxies; only what they say in X-Forwarded-For is believed.",
+    "Addresses or networks of your own reverse proxies; only what they say in X-Forwarded-For and X-Forwarded-Proto is "
+    "believed.",
 )
 SIGNUPS_PER_NETWORK = max(
     1,
@@ -424,6 +426,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 2
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else VAR_DIR / "static"
