@@ -485,6 +485,14 @@ METRICS_TOKEN = env.text(
     "",
     "What Prometheus must show as a bearer token to read /metrics; without it there is no such page.",
 )
+SENTRY_DSN = env.text(
+    "SENTRY_DSN", "", "Where faults of the program are told to: a project of Sentry's, or of what speaks as it does."
+)
+# The address holds a key, so it is not shown.
+if SENTRY_DSN and not re.fullmatch(r"https?://[^@/\s]+@[^@/\s]+/(?:[^@\s]+/)?\d+", SENTRY_DSN):
+    env.wrong("SENTRY_DSN must be like https://key@sentry.example.org/7.")
+if SENTRY_DSN and not find_spec("sentry_sdk"):
+    env.wrong("SENTRY_DSN needs Sentry's client: pip install sentry-sdk.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,5 +1,6 @@
 """No log of any process names a reader, whatever goes wrong: real flows, with every line of output read afterwards."""
 
+import gzip
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import pytest
 from config.valkey import NoValkeyError, find_valkey, is_valkey_up, socket_folder, valkey_command, valkey_url
 from tests.journeys.leaky import BEYOND
 from tests.journeys.test_worker import Machine, running, wait_for
+from tests.servers import LocalServer, json_reply, serve
 from tests.smtp import SmtpServer, smtp_server
 from tests.subscriptions.test_reports import letter
 
@@ -30,6 +32,7 @@ RING = """
 from config.celery import app
 app.send_task({name!r}, args={args!r})
 """
+ENVELOPES = "/api/7/envelope/"
 TAKEN, REFUSED, BUSY, CRASHED, BEYOND_IT = (
     f"{name}.reader@mail.example.com" for name in ("taken", "refused", "busy", "crash", "beyond")
 )
@@ -45,6 +48,11 @@ class Running:
     machine: Machine
     port: int
     smtp: SmtpServer
+    sentry: LocalServer
+
+    def told(self) -> str:
+        """What Sentry was told."""
+        return "".join(gzip.decompress(request.body).decode() for request in self.sentry.requests_to(ENVELOPES))
 
     def log(self) -> str:
         return self.machine.log()
@@ -82,7 +90,11 @@ def product(tmp_path: Path) -> Iterator[Running]:
     (tmp_path / "bounces" / "cur").mkdir(parents=True)
     for name in ("new", "tmp"):
         (tmp_path / "bounces" / name).mkdir()
-    with socket_folder() as folder, smtp_server(refused_recipients=refusals) as smtp:
+    with (
+        socket_folder() as folder,
+        smtp_server(refused_recipients=refusals) as smtp,
+        serve({ENVELOPES: json_reply({})}) as sentry,
+    ):
         env = {
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -90,6 +102,7 @@ def product(tmp_path: Path) -> Iterator[Running]:
             "OFFLINE": "1",
             "REDIS_URL": valkey_url(folder),
             "LOG_FORMAT": "json",
+            "SENTRY_DSN": f"http://public-key@{sentry.pair}/7",
             "EMAIL_PROVIDER": "smtp",
             "EMAIL_PORT": str(smtp.port),
             "DEFAULT_FROM_EMAIL": "papers@papers.example.org",
@@ -106,7 +119,7 @@ def product(tmp_path: Path) -> Iterator[Running]:
             machine.do(MIGRATE)
             with running("web", web, machine=machine), running("worker", worker, machine=machine):
                 wait_for(lambda: is_listening(port), machine)
-                yield Running(machine, port, smtp)
+                yield Running(machine, port, smtp, sentry)
 
 
 def is_listening(port: int) -> bool:
@@ -149,6 +162,16 @@ def test_whatever_goes_wrong_no_process_logs_an_address_and_a_task_names_its_req
         assert local not in said, f"{address} is in a log"
         assert domain not in said
     assert "address-" in said
+    # Sentry was told of the view and the task that failed, and of no reader.
+    wait_for(lambda: "cannot store" in product.told() and "nobody knows" in product.told(), machine)
+    told = product.told()
+    assert "RuntimeError" in told
+    assert "subscriptions.pages.signup" in told
+    assert "address-" in told
+    assert ".reader" not in told
+    assert "mail.example.com" not in told
+    assert '"request_id"' in told
+    assert '"task": "leaky.fail"' in told or '"task":"leaky.fail"' in told
     requests = {line["request"] for line in product.lines("web") if line.get("route") == "subscriptions:subscribe"}
     rung = {line["request"] for line in product.lines("worker") if line.get("request")}
     assert rung
