@@ -17,7 +17,6 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry, Histogram, generate_latest, multiprocess
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from digests.models import Delivery, Edition
 from digests.watching import queue_lengths
@@ -99,11 +98,11 @@ def _hand_offs(rows: QuerySet[Delivery]) -> Iterator[Metric]:
     took = [(settled - begun).total_seconds() for begun, settled in instants if begun and settled]
     for name, value in (("mean", sum(took) / max(1, len(took))), ("most", max(took, default=0.0))):
         yield _gauge(f"handoff_seconds_{name}", f"How long these hand-offs took: the {name}.", value=value)
-    bounds = (*_HANDOFF_BUCKETS, math.inf)
+    bounds = [(str(float(bound)), bound) for bound in _HANDOFF_BUCKETS] + [("+Inf", math.inf)]
     yield GaugeHistogramMetricFamily(
         f"{PREFIX}_handoff_seconds",
         f"How many of these hand-offs, of {_MEASURED} at most, took so long or less. No counter: take no rate of it.",
-        buckets=[(floatToGoString(bound), sum(seconds <= bound for seconds in took)) for bound in bounds],
+        buckets=[(name, sum(seconds <= bound for seconds in took)) for name, bound in bounds],
         gsum_value=sum(took),
     )
 
