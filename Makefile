@@ -74,9 +74,9 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 
 requirements: ## Compile requirements/*.txt from pyproject.toml anew
 	@$(VENV)/bin/python -m pip install --quiet uv
-	$(COMPILE) --extra ses --output-file requirements/production.txt
+	$(COMPILE) --extra ses --extra sentry --output-file requirements/production.txt
 	$(COMPILE) --extra local --constraint requirements/production.txt --output-file requirements/local.txt
-	$(COMPILE) --extra local --extra evaluate --extra dev --constraint requirements/production.txt --output-file requirements/dev.txt
+	$(COMPILE) --extra local --extra evaluate --extra sentry --extra dev --constraint requirements/production.txt --output-file requirements/dev.txt
 
 clean: ## Remove the virtual environment and all caches; VAR_DIR stays, it holds your data
 	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov

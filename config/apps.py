@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 
 
@@ -10,6 +11,11 @@ class ConfigApp(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 - importing registers the checks
+
+        if settings.SENTRY_DSN:
+            from config import sentry
+
+            sentry.start(settings.SENTRY_DSN)
 
 
 class DeskAdminConfig(AdminConfig):

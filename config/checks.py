@@ -45,7 +45,10 @@ def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         hint = "Set REPLY_TO: readers answer newsletters, and a person should read it."
         found.append(Caution("Replies reach nobody in particular.", hint=hint, id="dailypapers.W013"))
     if not settings.TRUSTED_PROXIES:
-        hint = "Set TRUSTED_PROXIES to the network of your reverse proxy; without one, to 127.0.0.1."
+        hint = (
+            "Set TRUSTED_PROXIES to the network of your reverse proxy; without one, to 127.0.0.1. Unless it is named, "
+            "what it says of TLS is not believed, and every page leads to itself."
+        )
         found.append(Caution("Visitors behind a proxy cannot be told apart.", hint=hint, id="dailypapers.W011"))
     if settings.EMAIL_PROVIDER == "smtp" and not settings.BOUNCE_ADDRESS:
         hint = "Set BOUNCE_ADDRESS and BOUNCE_MAILBOX: docs/settings.md says how."

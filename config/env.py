@@ -29,6 +29,31 @@ class Setting:
 
 
 SETTINGS: dict[str, Setting] = {}
+# What was found wrong since `begin`; None where each mistake is raised by itself.
+_mistakes: list[str] | None = None
+
+
+def begin() -> None:
+    """From here on mistakes are collected, so that whoever sets this up hears of all of them at once."""
+    global _mistakes
+    _mistakes = []
+
+
+def wrong(message: str) -> None:
+    """Something that cannot be, in a sentence that says what to do. Raises ImproperlyConfigured, or `end` will."""
+    if _mistakes is None:
+        raise ImproperlyConfigured(message)
+    _mistakes.append(message)
+
+
+def end() -> None:
+    """Raise ImproperlyConfigured with everything that was wrong since `begin`, a line each."""
+    global _mistakes
+    found, _mistakes = list(dict.fromkeys(_mistakes or ())), None
+    if len(found) > 1:
+        found.insert(0, "These must be mended before anything starts:")
+    if found:
+        raise ImproperlyConfigured("\n".join(found))
 
 
 def text(name: str, default: str, meaning: str) -> str:
@@ -38,7 +63,7 @@ def text(name: str, default: str, meaning: str) -> str:
     """
     SETTINGS[name] = Setting(name, default, meaning)
     if path := os.environ.get(f"{name}_FILE"):
-        return _content(path, name=name)
+        return _content(path, name=name) or default
     return os.environ.get(name, "").strip() or default
 
 
@@ -47,11 +72,10 @@ def _content(path: str, *, name: str) -> str:
     try:
         content = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{name}_FILE is {path!r}, which cannot be read: {error.__class__.__name__}."
-        raise ImproperlyConfigured(msg) from error
+        wrong(f"{name}_FILE is {path!r}, which cannot be read: {error.__class__.__name__}.")
+        return ""
     if not content:
-        msg = f"{name}_FILE is {path!r}, which is empty."
-        raise ImproperlyConfigured(msg)
+        wrong(f"{name}_FILE is {path!r}, which is empty.")
     return content
 
 
@@ -62,16 +86,16 @@ def flag(name: str, meaning: str, *, default: bool = False) -> bool:
         return True
     if value in {"", "0", "false", "no", "off"}:
         return False
-    msg = f"{name} must be 1 or 0, not {value!r}."
-    raise ImproperlyConfigured(msg)
+    wrong(f"{name} must be 1 or 0, not {value!r}.")
+    return default
 
 
 def number(name: str, default: int, meaning: str) -> int:
     """A whole number, zero or more."""
     value = text(name, str(default), meaning)
     if not value.isdecimal():
-        msg = f"{name} must be a whole number, not {value!r}."
-        raise ImproperlyConfigured(msg)
+        wrong(f"{name} must be a whole number, not {value!r}.")
+        return default
     return int(value)
 
 
@@ -80,9 +104,9 @@ def clock_time(name: str, default: str, meaning: str) -> dt.time:
     value = text(name, default, meaning) or default
     try:
         return dt.time.fromisoformat(value)
-    except ValueError as error:
-        msg = f"{name} must be a time of day like {default}, not {value!r}."
-        raise ImproperlyConfigured(msg) from error
+    except ValueError:
+        wrong(f"{name} must be a time of day like {default}, not {value!r}.")
+        return dt.time.fromisoformat(default)
 
 
 def items(name: str, meaning: str) -> tuple[str, ...]:
@@ -96,8 +120,8 @@ def rates(name: str, meaning: str) -> dict[str, int]:
     for item in items(name, meaning):
         key, _, value = item.partition("=")
         if not value.isdecimal() or not int(value):
-            msg = f"{name} must be like gmail.com=10, not {item!r}."
-            raise ImproperlyConfigured(msg)
+            wrong(f"{name} must be like gmail.com=10, not {item!r}.")
+            continue
         found[key.lower()] = int(value)
     return found
 
@@ -108,9 +132,8 @@ def networks(name: str, meaning: str) -> tuple[Network, ...]:
     for item in items(name, meaning):
         try:
             found.append(ipaddress.ip_network(item, strict=False))
-        except ValueError as error:
-            msg = f"{name} must hold addresses or networks like 10.0.0.0/8, not {item!r}."
-            raise ImproperlyConfigured(msg) from error
+        except ValueError:
+            wrong(f"{name} must hold addresses or networks like 10.0.0.0/8, not {item!r}.")
     return tuple(found)
 
 
@@ -140,11 +163,11 @@ def keys(*, var_dir: Path, required: bool) -> dict[str, str]:
         "ADDRESS_KEY": "Keys the hashes of addresses. Keep it for ever: suppressions hang on it.",
     }
     given = {name: text(name, "", meanings[name]) for name in KEY_NAMES}
-    missing = [name for name, value in given.items() if not value]
+    # Of a file that could not be read was told already.
+    missing = [name for name, value in given.items() if not value and not os.environ.get(f"{name}_FILE")]
     if missing and required:
-        msg = f"{', '.join(missing)} must be set in production: one long random text each, kept in your backup."
-        raise ImproperlyConfigured(msg)
-    if missing:
+        wrong(f"{', '.join(missing)} must be set in production: one long random text each, kept in your backup.")
+    elif missing:
         kept = _kept_keys(var_dir / "keys.json")
         given.update({name: kept[name] for name in missing})
     return given

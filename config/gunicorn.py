@@ -9,6 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# With settings that production refuses nothing is started, not even a process that could only fail.
+from django.conf import settings
+
 # Two processes of four threads: a core each, and who waits for the database lets others go on.
 bind = os.environ.get("BIND", "0.0.0.0:8000")
 worker_class = "gthread"
@@ -28,6 +33,9 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 forwarded_allow_ips = ""
 # Each request has a line of ours (config.requests), with an id, and without tokens or addresses.
 accesslog = None
+# Gunicorn's own lines hold what it was asked for, with query and traceback: they take the same way as all others.
+_as_all = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
+logconfig_dict = {**settings.LOGGING, "loggers": {"gunicorn.error": _as_all, "gunicorn.access": _as_all}}
 limit_request_line = 4094
 limit_request_field_size = 8190
 

@@ -4,6 +4,8 @@ import datetime as dt
 import hmac
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 
 import redis
 from django.conf import settings
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 LONGEST_SILENCE = dt.timedelta(minutes=2)
 # Mail that could have left for so long, while none did, is stuck.
 LONGEST_WAIT = dt.timedelta(minutes=15)
+# How long the database and the queue have to answer, each. Probes of orchestrators wait for a few seconds.
+PATIENCE_SECONDS = 1.5
 # Whether all migrations are applied changes once in the life of a process.
 _migrated = False
 
@@ -47,10 +51,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     pages and sign-ups go on, and taking the site away would help nobody: that is 200, and 503 with `?all=1`, which is
     for monitors.
     """
-    parts = {"database": _said(_database), "migrations": _said(_migrations)}
+    parts = {"database": _said(_database, in_time=True)}
+    parts["migrations"] = _said(_migrations) if parts["database"] == "ok" else "not known without the database"
     serves = all(said == "ok" for said in parts.values())
     for name, look in (("queue", _queue), ("beat", _beat), ("worker", _worker), ("sending", _sending)):
-        parts[name] = _said(look) if serves or name == "queue" else "not known without the database"
+        is_asked = serves or name == "queue"
+        parts[name] = _said(look, in_time=name == "queue") if is_asked else "not known without the database"
     is_well = all(said == "ok" for said in parts.values()) if "all" in request.GET else serves
     return JsonResponse({"ready": is_well, "parts": parts}, status=200 if is_well else 503)
 
@@ -65,13 +71,32 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(write_metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _said(look: Callable[[], str]) -> str:
+def _said(look: Callable[[], str], *, in_time: bool = False) -> str:
     """What a look found; the kind of an error and never its words, which may hold addresses of machines."""
     try:
-        return look()
+        return _within_patience(look) if in_time else look()
     except (DatabaseError, InterfaceError, redis.RedisError, OSError) as error:
         logger.warning("not ready: %s (%s)", look.__name__.strip("_"), type(error).__name__)
         return f"cannot be reached ({type(error).__name__})"
+
+
+def _within_patience(look: Callable[[], str]) -> str:
+    """What it found. Raises TimeoutError where that takes too long: what hangs answers neither yes nor no.
+
+    The look goes on by itself, over a connection of its own, until the limits of that connection end it.
+    """
+    found: Future[str] = Future()
+
+    def ask() -> None:
+        try:
+            found.set_result(look())
+        except Exception as error:  # noqa: BLE001 - it is raised again, to whoever asked
+            found.set_exception(error)
+        finally:
+            connection.close()
+
+    Thread(target=ask, daemon=True).start()
+    return found.result(timeout=PATIENCE_SECONDS)
 
 
 def _database() -> str:

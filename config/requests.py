@@ -31,8 +31,8 @@ class RequestIds:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         is_from_proxy = is_trusted_proxy(request.META, trusted=settings.TRUSTED_PROXIES)
-        if settings.TRUSTED_PROXIES and not is_from_proxy:
-            # Whether a visitor came over TLS is for our own proxy to say.
+        if not is_from_proxy:
+            # Whether a visitor came over TLS is for our own proxy to say, and for nobody where none is named.
             request.META.pop("HTTP_X_FORWARDED_PROTO", None)
         given = request.headers.get(HEADER, "")
         is_ours = bool(_GOOD.fullmatch(given)) and is_from_proxy

@@ -16,15 +16,17 @@ from urllib.parse import urlsplit
 import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
 from config import env
-from config.production import HOW_TO_MAKE_ONE, problems
+from config.production import problems
 from mailer.dkim import BadKeyError, signer_for
 
 # Lets `ModelAdmin[Paper]` and its like be written, as the type checker wants them.
 django_stubs_ext.monkeypatch()
+
+# Whatever is wrong from here on is said at the end, all of it at once, and nothing starts.
+env.begin()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"), "Where everything the machine writes is kept.")).resolve()
@@ -54,8 +56,8 @@ SITE_URL = env.text(
 ).rstrip("/")
 _site = urlsplit(SITE_URL)
 if _site.scheme not in {"http", "https"} or not _site.hostname:
-    raise ImproperlyConfigured(f"SITE_URL must be an address like https://papers.example.org, not {SITE_URL!r}.")
-SITE_DOMAIN = _site.hostname
+    env.wrong(f"SITE_URL must be an address like https://papers.example.org, not {SITE_URL!r}.")
+SITE_DOMAIN = _site.hostname or "localhost"
 SITE_NAME = env.text("SITE_NAME", "Daily Papers", "The name of the newsletter, on pages and in mails.")
 HTTPS = _site.scheme == "https"
 # 127.0.0.1 is for health checks from inside; links are always made from SITE_URL, never from the Host header.
@@ -90,6 +92,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.sizes.BodySizes",
     "subscriptions.pages.languages.PageLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -128,9 +131,12 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- data -----------------------------------------------------------------------------------------
 if PRODUCTION:
-    DATABASES: dict[str, dict[str, Any]] = {
-        "default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
-    }
+    DATABASES: dict[str, dict[str, Any]] = {"default": {"ENGINE": ""}}
+    try:
+        DATABASES["default"] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
+    except ValueError:
+        # Its own words hold the address, and with it the password.
+        env.wrong("DATABASE_URL must be like postgresql://user:password@host:5432/name.")
     if "postgresql" in DATABASES["default"]["ENGINE"]:
         # A database that does not answer is away within seconds, whether it refuses, hangs, or was cut off while asked.
         # https://www.postgresql.org/docs/current/libpq-connect.html
@@ -235,13 +241,13 @@ _BETTERED_BACKENDS = {
     **dict.fromkeys(["ses", "amazon_ses"], "mailer.amazon.EmailBackend"),
 }
 if EMAIL_PROVIDER not in _OWN_BACKENDS and not (EMAIL_PROVIDER.isidentifier() and find_spec(_anymail_module)):
-    raise ImproperlyConfigured(
+    env.wrong(
         f"EMAIL_PROVIDER is {EMAIL_PROVIDER!r}: it must be smtp, or a provider that Anymail knows, like postmark."
     )
 if EMAIL_PROVIDER in {"ses", "amazon_ses"} and not find_spec("boto3"):
-    raise ImproperlyConfigured("EMAIL_PROVIDER=ses needs the AWS client: pip install boto3.")
+    env.wrong("EMAIL_PROVIDER=ses needs the AWS client: pip install boto3.")
 if PRODUCTION and LOCAL_MAILBOX:
-    raise ImproperlyConfigured("EMAIL_PROVIDER=outbox is for one machine: no mail would leave, and all could be read.")
+    env.wrong("EMAIL_PROVIDER=outbox is for one machine: no mail would leave, and all could be read.")
 EMAIL_BACKEND = (_OWN_BACKENDS | _BETTERED_BACKENDS).get(EMAIL_PROVIDER, f"{_anymail_module}.EmailBackend")
 EMAIL_HOST = env.text("EMAIL_HOST", "127.0.0.1", "The SMTP server, for EMAIL_PROVIDER=smtp.")
 EMAIL_PORT = env.number("EMAIL_PORT", 587, "Its port.")
@@ -277,7 +283,7 @@ DEFAULT_FROM_EMAIL = env.text(
 )
 _, _at, MAIL_DOMAIN = parseaddr(DEFAULT_FROM_EMAIL)[1].rpartition("@")
 if not _at:
-    raise ImproperlyConfigured(
+    env.wrong(
         f"DEFAULT_FROM_EMAIL is {DEFAULT_FROM_EMAIL!r}: it must be like Name <papers@example.org>, and a name with"
         " signs like a comma in it stands in double quotes."
     )
@@ -302,7 +308,7 @@ DKIM_KEYS: tuple[tuple[str, str], ...] = tuple(
 try:
     signer_for(DKIM_DOMAIN, DKIM_KEYS)
 except BadKeyError as error:
-    raise ImproperlyConfigured(f"DKIM_KEY or DKIM_SECOND_KEY: {error}") from error
+    env.wrong(f"DKIM_KEY or DKIM_SECOND_KEY: {error}")
 REPLY_TO = env.text("REPLY_TO", "", "Where a reader's reply goes: a person.")
 OWNER_EMAIL = env.text(
     "OWNER_EMAIL",
@@ -315,9 +321,7 @@ BOUNCE_ADDRESS = env.text(
     "Where bounces of EMAIL_PROVIDER=smtp go: bounce@example.org becomes bounce+<id>@example.org, one for each mail.",
 )
 if BOUNCE_ADDRESS and not re.fullmatch(r"[\w.\-]{1,30}@[\w.\-]+\.\w+", BOUNCE_ADDRESS, flags=re.ASCII):
-    raise ImproperlyConfigured(
-        f"BOUNCE_ADDRESS must be a bare address like bounce@example.org, not {BOUNCE_ADDRESS!r}."
-    )
+    env.wrong(f"BOUNCE_ADDRESS must be a bare address like bounce@example.org, not {BOUNCE_ADDRESS!r}.")
 BOUNCE_MAILBOX = env.text(
     "BOUNCE_MAILBOX",
     "",
@@ -335,7 +339,7 @@ ANYMAIL: dict[str, Any] = {**env.prefixed("ANYMAIL_"), "REQUESTS_TIMEOUT": 30}
 if WEBHOOK_SECRET:
     ANYMAIL["WEBHOOK_SECRET"] = WEBHOOK_SECRET
 if PRODUCTION and EMAIL_PROVIDER not in _OWN_BACKENDS and not ANYMAIL.get("WEBHOOK_SECRET"):
-    raise ImproperlyConfigured("WEBHOOK_SECRET must be set: without it anybody could post bounces and complaints.")
+    env.wrong("WEBHOOK_SECRET must be set: without it anybody could post bounces and complaints.")
 
 # --- readers --------------------------------------------------------------------------------------
 ASK_AGAIN_AFTER_DAYS = max(
@@ -351,7 +355,8 @@ ASK_AGAIN_AFTER_DAYS = max(
 # --- sign-ups ------------------------------------------------------------------------------------
 TRUSTED_PROXIES = env.networks(
     "TRUSTED_PROXIES",
-    "Addresses or networks of your own reverse proxies; only what they say in X-Forwarded-For is believed.",
+    "Addresses or networks of your own reverse proxies; only what they say in X-Forwarded-For and X-Forwarded-Proto is "
+    "believed.",
 )
 SIGNUPS_PER_NETWORK = max(
     1,
@@ -421,6 +426,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 2
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else VAR_DIR / "static"
@@ -440,7 +447,7 @@ STORAGES = {
 # --- the admin ------------------------------------------------------------------------------------
 ADMIN_PATH = env.text("ADMIN_PATH", "admin", "Where the admin is on the site: /admin/, or another path.").strip("/")
 if not re.fullmatch(r"[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)*", ADMIN_PATH):
-    raise ImproperlyConfigured(f"ADMIN_PATH must be a path like admin or desk/inside, not {ADMIN_PATH!r}.")
+    env.wrong(f"ADMIN_PATH must be a path like admin or desk/inside, not {ADMIN_PATH!r}.")
 ADMIN_TWO_FACTOR = env.flag(
     "ADMIN_TWO_FACTOR", "Everybody who signs in to the admin must have a second factor; without it each may."
 )
@@ -461,9 +468,7 @@ LANGUAGE_CODE = env.text(
     "NEWSLETTER_LANGUAGE", "en", "The newsletter's own language, for whoever chose none: en or de."
 ).lower()
 if LANGUAGE_CODE not in dict(LANGUAGES):
-    raise ImproperlyConfigured(
-        f"NEWSLETTER_LANGUAGE is {LANGUAGE_CODE!r}: it must be one of {', '.join(dict(LANGUAGES))}."
-    )
+    env.wrong(f"NEWSLETTER_LANGUAGE is {LANGUAGE_CODE!r}: it must be one of {', '.join(dict(LANGUAGES))}.")
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -474,12 +479,20 @@ LOG_FORMAT = env.text(
     "LOG_FORMAT", "json" if PRODUCTION else "lines", "How it is written: lines, for people, or json, for machines."
 )
 if LOG_FORMAT not in {"lines", "json"}:
-    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}: it must be lines or json.")
+    env.wrong(f"LOG_FORMAT is {LOG_FORMAT!r}: it must be lines or json.")
 METRICS_TOKEN = env.text(
     "METRICS_TOKEN",
     "",
     "What Prometheus must show as a bearer token to read /metrics; without it there is no such page.",
 )
+SENTRY_DSN = env.text(
+    "SENTRY_DSN", "", "Where faults of the program are told to: a project of Sentry's, or of what speaks as it does."
+)
+# The address holds a key, so it is not shown.
+if SENTRY_DSN and not re.fullmatch(r"https?://[^@/\s]+@[^@/\s]+/(?:[^@\s]+/)?\d+", SENTRY_DSN):
+    env.wrong("SENTRY_DSN must be like https://key@sentry.example.org/7.")
+if SENTRY_DSN and not find_spec("sentry_sdk"):
+    env.wrong("SENTRY_DSN needs Sentry's client: pip install sentry-sdk.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -495,8 +508,11 @@ LOGGING = {
 }
 
 if PRODUCTION:
-    _problems = list(problems(secrets=_keys, postal_address=POSTAL_ADDRESS))
-    if _problems:
-        raise ImproperlyConfigured(
-            "\n".join(["This must be mended before anything starts:", *_problems, HOW_TO_MAKE_ONE])
-        )
+    for _problem in problems(
+        secrets=_keys,
+        former_keys=SECRET_KEY_FALLBACKS,
+        passwords={"WEBHOOK_SECRET": ANYMAIL.get("WEBHOOK_SECRET", ""), "METRICS_TOKEN": METRICS_TOKEN},
+        postal_address=POSTAL_ADDRESS,
+    ):
+        env.wrong(_problem)
+env.end()

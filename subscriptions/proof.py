@@ -9,6 +9,7 @@ import secrets
 from typing import Any
 
 from altcha import Payload, create_challenge, verify_solution
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from limits.buckets import Rate, take
@@ -30,8 +31,8 @@ def new_challenge(*, now: dt.datetime) -> dict[str, Any]:
         _ROUNDS,
         counter=least + secrets.randbelow(most - least),
         expires_at=now + _GOOD_FOR,
-        hmac_secret=_key("challenge"),
-        hmac_key_secret=_key("solution"),
+        hmac_secret=_key("challenge", settings.SECRET_KEY),
+        hmac_key_secret=_key("solution", settings.SECRET_KEY),
     )
     return dict(challenge.to_dict())
 
@@ -40,12 +41,17 @@ def is_proven(solution: str) -> bool:
     """Whether this solves a challenge of ours that has not run out and was not used before; from now on it was."""
     if not solution or len(solution) > _LONGEST:
         return False
-    result = verify_solution(solution, _key("challenge"), hmac_key_secret=_key("solution"))
-    if not result.verified:
+    # A form that was opened before SECRET_KEY was changed is still good.
+    if not any(_solves(solution, secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)):
         return False
     nonce = Payload.from_base64(solution).challenge.parameters.nonce
     return take(f"{BUCKET}{nonce}", rate=Rate(per_second=1 / _GOOD_FOR.total_seconds())).count == 1
 
 
-def _key(purpose: str) -> bytes:
-    return salted_hmac("daily-papers:proof", purpose, algorithm="sha256").digest()
+def _solves(solution: str, secret: str) -> bool:
+    found = verify_solution(solution, _key("challenge", secret), hmac_key_secret=_key("solution", secret))
+    return bool(found.verified)
+
+
+def _key(purpose: str, secret: str) -> bytes:
+    return salted_hmac("daily-papers:proof", purpose, secret=secret, algorithm="sha256").digest()

@@ -1,5 +1,7 @@
 """What every request meets first: hosts, TLS, sizes, cookies, secrets that were changed."""
 
+import datetime as dt
+import io
 import ipaddress
 import re
 import subprocess
@@ -7,10 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from altcha import Challenge, Payload, solve_challenge
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
+from config.sizes import LARGEST_IMPORT
+from subscriptions.proof import is_proven, new_challenge
+from subscriptions.stamps import new_stamp, shown_for
 from tests.with_postgres import production_env
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,13 +37,47 @@ def test_a_body_that_is_too_large_is_refused(client: Client):
     assert client.post("/api/subscribe/", "x" * 1_200_000, content_type="application/json").status_code in {400, 413}
 
 
-def test_tls_is_believed_from_our_own_proxy_alone(client: Client, settings: Settings):
+def a_file(size: int) -> io.BytesIO:
+    file = io.BytesIO(b"x" * size)
+    file.name = "readers.csv"
+    return file
+
+
+@pytest.mark.parametrize("path", ["/subscribe/", "/api/subscribe/", "/anymail/postmark/tracking/", "/sign-in/"])
+def test_a_file_is_as_large_as_any_other_body(client: Client, path: str):
+    answer = client.post(path, {"email": "ada@example.org", "file": a_file(1_100_000)})
+    assert answer.status_code == 413
+    assert b"more than 1 MB is not taken here" in answer.content
+
+
+def test_only_who_is_signed_in_at_the_desk_brings_a_large_file_and_none_is_larger_than_a_list(client: Client):
+    path = "/admin/subscriptions/subscriberimport/add/"
+    assert client.post(path, {"file": a_file(1_100_000)}).status_code == 413
+    client.force_login(User.objects.create_superuser("owner"))
+    assert client.post(path, {"file": a_file(1_100_000)}).status_code != 413
+    assert client.post("/subscribe/", {"file": a_file(1_100_000)}).status_code == 413
+    assert client.post(path, {"file": a_file(LARGEST_IMPORT)}).status_code == 413
+
+
+def test_too_many_fields_and_too_many_files_are_refused(client: Client):
+    assert client.post("/subscribe/", {f"f{number}": "x" for number in range(1100)}).status_code == 400
+    assert client.post("/subscribe/", {f"f{number}": a_file(1) for number in range(3)}).status_code == 400
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "²", "1e9", ""])
+def test_a_length_that_is_none_is_no_way_around(client: Client, length: str):
+    assert client.post("/subscribe/", {"email": "x"}, CONTENT_LENGTH=length).status_code < 500
+
+
+@pytest.mark.parametrize("proxies", [("10.0.0.0/8",), ()])
+def test_tls_is_believed_from_our_own_proxy_alone(client: Client, settings: Settings, proxies: tuple[str, ...]):
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    settings.TRUSTED_PROXIES = (ipaddress.ip_network("10.0.0.0/8"),)
+    settings.TRUSTED_PROXIES = tuple(map(ipaddress.ip_network, proxies))
     over_tls = {"X-Forwarded-Proto": "https"}
     assert client.get("/about/", headers=over_tls).status_code == 301
-    assert client.get("/about/", headers=over_tls, REMOTE_ADDR="10.1.2.3").status_code == 200
+    named = client.get("/about/", headers=over_tls, REMOTE_ADDR="10.1.2.3")
+    assert named.status_code == (200 if proxies else 301)
 
 
 def test_production_is_https_alone(tmp_path: Path):
@@ -69,6 +110,26 @@ def test_a_changed_secret_key_logs_nobody_out(client: Client, settings: Settings
     client.cookies.load({})
     settings.SECRET_KEY = "a-third-0123456789abcdefghijklmnopqrstuvwxyz"
     assert client.get("/admin/", follow=False).status_code == 302
+
+
+def test_forms_that_were_open_while_the_secret_key_was_changed_are_still_good(client: Client, settings: Settings):
+    now = timezone.now()
+    stamp, challenge = new_stamp(), Challenge.from_dict(new_challenge(now=now))
+    found = solve_challenge(challenge)
+    assert found
+    solution = Payload(challenge=challenge, solution=found).to_base64()
+    browser = Client(enforce_csrf_checks=True)
+    token = browser.get("/sign-in/").context["csrf_token"]
+    former = settings.SECRET_KEY
+    settings.SECRET_KEY = "another-0123456789abcdefghijklmnopqrstuvwxyz"
+    assert shown_for(stamp, now=now + dt.timedelta(seconds=5)) is None
+    assert not is_proven(solution)
+    settings.SECRET_KEY_FALLBACKS = [former]
+    assert shown_for(stamp, now=now + dt.timedelta(seconds=5)) is not None
+    assert is_proven(solution)
+    assert not is_proven(solution)
+    answer = browser.post("/sign-in/", {"email": "ada@example.org", "csrfmiddlewaretoken": str(token)})
+    assert answer.status_code != 403
 
 
 def test_every_requirement_has_a_hash():

@@ -2,14 +2,20 @@
 
 import datetime as dt
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -19,9 +25,11 @@ from subscriptions.heartbeat import BEAT, beat
 from subscriptions.models import Heartbeat
 from subscriptions.outgoing import OutgoingState
 from tests.factories import make_delivery, make_edition, make_paper, make_source, make_subscriber
+from tests.with_postgres import production_env
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +102,62 @@ def test_mail_that_waits_while_none_leaves_is_told(client: Client):
     assert parts(client)[1]["sending"] == "ok"
 
 
+ASK = """
+import json, time
+import django; django.setup()
+import config.wsgi
+from django.test import Client
+said = {}
+for path in ("/healthz", "/readyz", "/readyz?all=1"):
+    started = time.monotonic()
+    answer = Client(SERVER_NAME="127.0.0.1").get(path)
+    said[path] = [answer.status_code, time.monotonic() - started, answer.content.decode()]
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture
+def hanging() -> Iterator[int]:
+    """The port of something that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        yield silent.getsockname()[1]
+
+
+def ask(env: dict[str, str]) -> dict[str, tuple[int, float, str]]:
+    whole = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": "CRITICAL", **env}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=REPOSITORY, env=whole, capture_output=True, text=True, check=True, timeout=90
+    )
+    found: dict[str, tuple[int, float, str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.slow
+def test_a_queue_that_hangs_keeps_nobody_waiting(hanging: int, tmp_path: Path):
+    env = {"VAR_DIR": str(tmp_path), "REDIS_URL": f"redis://127.0.0.1:{hanging}/0", "OFFLINE": "1"}
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=REPOSITORY, env={"PATH": os.environ["PATH"], **env}, check=True)
+    said = ask(env)
+    assert said["/healthz"][0] == 200
+    assert said["/readyz"][0] == 200
+    status, seconds, words = said["/readyz?all=1"]
+    assert status == 503
+    assert "cannot be reached (TimeoutError)" in words
+    assert max(said["/readyz"][1], seconds) < 2.5
+
+
+@pytest.mark.slow
+def test_a_database_that_hangs_keeps_nobody_waiting(hanging: int, tmp_path: Path):
+    env = {"VAR_DIR": str(tmp_path), "REDIS_URL": f"redis://127.0.0.1:{hanging}/0"}
+    said = ask(production_env(env=env, database_url=f"postgresql://nobody@127.0.0.1:{hanging}/none"))
+    assert said["/healthz"][0] == 200
+    assert said["/healthz"][1] < 1
+    status, seconds, words = said["/readyz"]
+    assert status == 503
+    assert json.loads(words)["parts"]["database"] == "cannot be reached (TimeoutError)"
+    assert seconds < 4
+
+
 # --- /metrics ---------------------------------------------------------------------------------------------------------
 
 
@@ -124,6 +188,9 @@ def test_metrics_say_how_the_send_the_queue_and_the_sources_are(client: Client, 
         'papers_deliveries{state="accepted"} 1.0',
         "papers_handed_over 1.0",
         "papers_handoff_seconds_most 2.0",
+        'papers_handoff_seconds_bucket{le="1.0"} 0.0',
+        'papers_handoff_seconds_bucket{le="2.5"} 1.0',
+        'papers_handoff_seconds_bucket{le="+Inf"} 1.0',
         'papers_queue_length{queue="celery"} 3.0',
         'papers_readers{state="active"} 2.0',
         'papers_source_state{source="arxiv-cl",state="waiting"} 1.0',
@@ -133,6 +200,19 @@ def test_metrics_say_how_the_send_the_queue_and_the_sources_are(client: Client, 
     assert re.search(r'papers_source_age_seconds\{source="arxiv-cl"\} 36\d\d', text)
     assert re.search(r'papers_web_request_seconds_count\{route="site:about",status="2xx"\} [1-9]', text)
     assert "@" not in text
+
+
+def test_what_is_asked_does_not_grow_with_the_readers(client: Client, settings: Settings):
+    edition = make_edition([make_paper()], published_at=timezone.now())
+    asked = []
+    for _ in range(2):
+        for _ in range(5):
+            make_delivery(edition=edition, subscriber=make_subscriber(), state=OutgoingState.ACCEPTED)
+        Delivery.objects.update(begun_at=timezone.now(), settled_at=timezone.now())
+        with CaptureQueriesContext(connection) as queries:
+            measured(client, settings)
+        asked.append(len(queries))
+    assert asked[0] == asked[1] < 15
 
 
 def test_every_metric_that_dashboard_and_alerts_ask_for_is_there(client: Client, settings: Settings):

@@ -217,7 +217,7 @@ def test_what_could_not_be_stored_is_to_be_sent_again(client: Client, sent: Deli
 
     monkeypatch.setattr(MailEvent.objects, "get_or_create", fail)
     client.raise_request_exception = False
-    assert post(client, "postmark", "hard", sent) == 500
+    assert post(client, "postmark", "hard", sent) == 503
 
 
 @pytest.mark.parametrize("name", NAMES)
