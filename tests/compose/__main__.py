@@ -285,7 +285,7 @@ for given in "$@"; do
 done
 exec podman "$@"
 """
-_SETUP = "import django; django.setup()\n"
+_SETUP = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'\nimport django; django.setup()\n"
 MAKE_EDITION = (
     _SETUP
     + """

@@ -150,6 +150,8 @@ def test_nobody_does_anything_and_the_reader_gets_a_digest_and_then_no_more(mach
     assert machine.ask("select state, next_due_at from subscriptions_subscriber") == [("unsubscribed", None)]
     machine.ask("update subscriptions_subscriber set next_due_at = ?", now.isoformat(" "))
     machine.ask("delete from digests_delivery")
+    # Whoever takes rows out by hand has a database that does not know what left here: sending would be held.
+    (machine.var_dir / "last-begun").unlink()
     ticks = machine.log().count("digests.tasks.tick")
     wait_for(lambda: machine.log().count("digests.tasks.tick") >= ticks + 6, machine)
     assert machine.ask("select count(*) from digests_delivery") == [(0,)]
