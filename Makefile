@@ -38,8 +38,9 @@ mailcheck: $(DEV) ## Hold every mail before real spam filters, a mail store and 
 	-@$(VENV)/bin/python -m tests.mails.tools --install
 	@$(CLEAN_ENV) OFFLINE=1 REQUIRE_RUN=mailtools $(VENV)/bin/python -m pytest -p tests.not_run -n 2 --dist loadfile tests/mails
 
-pictures: $(DEV) ## Take the pictures of mails in docs/pictures anew
+pictures: $(DEV) ## Take the pictures of mails and of the site in docs/pictures anew
 	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.mails.pictures
+	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.site.pictures
 
 lighthouse: $(DEV) ## Lighthouse on the public pages as deployed, median of five; installs it with npm
 	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.site.lighthouse --install
