@@ -116,8 +116,7 @@ def test_a_file_that_is_not_there_or_is_no_database_is_refused(sqlite: Path, tmp
     assert "not migrated alike" in run(empty).stderr
 
 
-def test_on_sqlite_it_says_where_it_goes():
-    if connection.vendor == "postgresql":
-        pytest.skip("this is about the other one")
-    with pytest.raises(CommandError, match="no PostgreSQL"):
-        call_command("move_database", "x.sqlite3")
+def test_where_it_cannot_go_it_says_why():
+    why = "There is no file" if connection.vendor == "postgresql" else "no PostgreSQL"
+    with pytest.raises(CommandError, match=why):
+        call_command("move_database", "no-such-file.sqlite3")
