@@ -88,13 +88,13 @@ def change(
         seen = Edition.objects.values_list("version", flat=True).get(pk=edition_id)
         since = list(DeskChange.objects.filter(edition_id=edition_id, version__gt=version).order_by("version"))
         current = read_values(edition_id, wanted)
-        todo = _without_untouched(wanted, current, since)
+        changes = _without_untouched(wanted, current, since)
         others = tuple(dict.fromkeys(other.by for other in since if other.by != by))
-        if not todo:
+        if not changes:
             return Changed(seen, others=others)
-        if _write(edition_id, todo, current, seen, DeskChange(by=by, at=now, what=what, undoes_id=undoes)):
-            return Changed(seen + 1, tuple(key for key in todo if key in wanted), others)
-    raise ClashError([], todo)
+        if _write(edition_id, changes, current, seen, DeskChange(by=by, at=now, what=what, undoes_id=undoes)):
+            return Changed(seen + 1, tuple(key for key in changes if key in wanted), others)
+    raise ClashError([], changes)
 
 
 def undo(edition_id: int, *, by: str, now: dt.datetime) -> DeskChange | None:
@@ -194,7 +194,7 @@ def in_words(key: str, titles: Mapping[int, str]) -> str:
 def _without_untouched(wanted: Values, current: Values, since: Sequence[DeskChange]) -> dict[str, Any]:
     """What is to be written: without what stands there already, or was not touched by whoever wants it. Raises
     ClashError for what they touched and somebody else did, too."""
-    todo: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     clashes = []
     for key, mine in wanted.items():
         if key not in current or mine == current[key]:
@@ -207,10 +207,10 @@ def _without_untouched(wanted: Values, current: Values, since: Sequence[DeskChan
             last = next(other for other in reversed(since) if key in other.after)
             clashes.append(Clash(key, before, current[key], mine, last.by))
             continue
-        todo[key] = mine
+        changes[key] = mine
     if clashes:
-        raise ClashError(clashes, todo)
-    return todo
+        raise ClashError(clashes, changes)
+    return changes
 
 
 def _is_touched(key: str, after: Any, before: Any) -> bool:
@@ -221,9 +221,9 @@ def _is_touched(key: str, after: Any, before: Any) -> bool:
     return [pk for pk in after if pk in before] != [pk for pk in before if pk in after]
 
 
-def _write(edition_id: int, todo: dict[str, Any], current: Values, seen: int, record: DeskChange) -> bool:
+def _write(edition_id: int, changes: dict[str, Any], current: Values, seen: int, record: DeskChange) -> bool:
     """Write it where the edition is still at the version seen; the check is in the UPDATE."""
-    own = {key: todo[key] for key in EDITION_KEYS if key in todo}
+    own = {key: changes[key] for key in EDITION_KEYS if key in changes}
     with transaction.atomic():
         is_open = Edition.objects.filter(pk=edition_id, version=seen).exclude(state__in=LOCKED_STATES)
         if not is_open.update(version=F("version") + 1, **own):
@@ -231,24 +231,24 @@ def _write(edition_id: int, todo: dict[str, Any], current: Values, seen: int, re
             if edition.state in LOCKED_STATES:
                 raise LockedError(f"The edition is {edition.state}: nothing changes in it any more.")
             return False
-        before = {key: current[key] for key in todo}
+        before = {key: current[key] for key in changes}
         picks_before = picked_ids(edition_id)
-        _write_papers(edition_id, todo)
-        _write_order(edition_id, todo.get(ORDER))
+        _write_papers(edition_id, changes)
+        _write_order(edition_id, changes.get(ORDER))
         picks_after = picked_ids(edition_id)
-        if ORDER in todo or picks_before != picks_after:
-            before[ORDER], todo[ORDER] = picks_before, picks_after
+        if ORDER in changes or picks_before != picks_after:
+            before[ORDER], changes[ORDER] = picks_before, picks_after
         record.edition_id, record.version = edition_id, seen + 1
-        record.before, record.after = before, todo
-        record.what = record.what or describe(todo)
+        record.before, record.after = before, changes
+        record.what = record.what or describe(changes)
         record.save()
         editions.amend(Edition.objects.get(pk=edition_id))
     return True
 
 
-def _write_papers(edition_id: int, todo: Values) -> None:
+def _write_papers(edition_id: int, changes: Values) -> None:
     by_paper: dict[int, dict[str, Any]] = {}
-    for key, value in todo.items():
+    for key, value in changes.items():
         paper_id = paper_of(key)
         if paper_id is not None:
             by_paper.setdefault(paper_id, {})[key.partition(":")[0]] = value
@@ -275,16 +275,16 @@ def _write_order(edition_id: int, order: Sequence[int] | None) -> None:
     EditionPaper.objects.bulk_update(moved, ["position"])
 
 
-def describe(todo: Values) -> str:
+def describe(changes: Values) -> str:
     """A change in a few words."""
-    ids = [pk for key in todo if (pk := paper_of(key)) is not None]
+    ids = [pk for key in changes if (pk := paper_of(key)) is not None]
     titles = dict(Paper.objects.filter(pk__in=ids[:3]).values_list("pk", "title"))
     verbs = {Choice.PICK: "picked", Choice.HIDDEN: "hid", Choice.CANDIDATE: "put back"}
     words = []
-    for key, value in todo.items():
+    for key, value in changes.items():
         paper_id = paper_of(key)
         if key.startswith("choice:") and paper_id is not None:
             words.append(f"{verbs[Choice(value)]} «{titles.get(paper_id, paper_id)}»")
-        elif key != ORDER or not any(other.startswith("choice:") for other in todo):
+        elif key != ORDER or not any(other.startswith("choice:") for other in changes):
             words.append(f"changed {in_words(key, titles)}")
     return ", ".join(words)[:200]

@@ -1,7 +1,7 @@
 """What a bounce says, and of whom: that the address is no good, that it may be later, or that our mail is not wanted.
 
 Providers do not agree on these, so each is heard in its own words first, and then the receiving server in its own: the
-enhanced status codes of RFC 3463 (registry: https://www.iana.org/assignments/smtp-enhanced-status-codes/).
+enhanced status codes of RFC 3463.
 Suppressing a reader over a word that meant something else would be worse than one more bounce: where in doubt, a bounce
 is soft, and the third of five suppresses.
 """

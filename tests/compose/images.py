@@ -139,7 +139,7 @@ def _build(folder: Path, tag: str, text: str) -> None:
 def _build_ours(repository: Path) -> None:
     """The Dockerfile as it is, on this host's network, with this host's own way to packages lent for that time."""
     said = run(sys.executable, "-m", "pip", "config", "list")
-    lent = {"/etc/pip.conf", "/root/.config/pip", "/etc/ssl/certs", "/etc/apt/apt.conf.d"}
+    lent = {"/etc/pip.conf", str(Path.home() / ".config" / "pip"), "/etc/ssl/certs", "/etc/apt/apt.conf.d"}
     # A wheelhouse on this host's own disk, where pip is told of one.
     lent |= {str(Path("/", *Path(path).parts[1:3])) for path in re.findall(r"file://(/[^\s'\\]+)", said)}
     volumes = [part for path in sorted(lent) if Path(path).exists() for part in ("-v", f"{path}:{path}:ro")]
