@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import re
 import socket
 import sys
@@ -16,18 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from config.valkey import NoValkeyError, find_valkey, is_valkey_up, socket_folder, valkey_command, valkey_url
 from tests.journeys.leaky import BEYOND
-from tests.journeys.test_worker import Machine, running, wait_for
+from tests.journeys.machine import Machine, machine_with_queue, running, wait_for
 from tests.servers import LocalServer, json_reply, serve
 from tests.smtp import SmtpServer, smtp_server
 from tests.subscriptions.test_reports import letter
 
 pytestmark = pytest.mark.worker
-MIGRATE = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-"""
 RING = """
 from config.celery import app
 app.send_task({name!r}, args={args!r})
@@ -80,27 +74,14 @@ class Running:
 
 @pytest.fixture
 def product(tmp_path: Path) -> Iterator[Running]:
-    try:
-        valkey = find_valkey()
-    except NoValkeyError as error:
-        pytest.skip(str(error))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     refusals = {REFUSED: f"550 5.1.1 <{REFUSED}>: no such user here", BUSY: f"451 4.2.0 <{BUSY}> is busy"}
     (tmp_path / "bounces" / "cur").mkdir(parents=True)
     for name in ("new", "tmp"):
         (tmp_path / "bounces" / name).mkdir()
-    with (
-        socket_folder() as folder,
-        smtp_server(refused_recipients=refusals) as smtp,
-        serve({ENVELOPES: json_reply({})}) as sentry,
-    ):
+    with smtp_server(refused_recipients=refusals) as smtp, serve({ENVELOPES: json_reply({})}) as sentry:
         env = {
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "VAR_DIR": str(tmp_path),
-            "OFFLINE": "1",
-            "REDIS_URL": valkey_url(folder),
             "LOG_FORMAT": "json",
             "SENTRY_DSN": f"http://public-key@{sentry.pair}/7",
             "EMAIL_PROVIDER": "smtp",
@@ -110,16 +91,16 @@ def product(tmp_path: Path) -> Iterator[Running]:
             "BOUNCE_MAILBOX": f"maildir:{tmp_path / 'bounces'}",
             "BIND": f"127.0.0.1:{port}",
         }
-        machine = Machine(tmp_path, env)
         python = (sys.executable, "-m")
         web = (*python, "gunicorn", "tests.journeys.leaky:site", "--config", "python:config.gunicorn")
         worker = (*python, "celery", "-A", "tests.journeys.leaky", "worker", "-c", "2", "--loglevel", "INFO")
-        with running("valkey", valkey_command(valkey, folder=folder), machine=machine):
-            wait_for(lambda: is_valkey_up(folder), machine)
-            machine.do(MIGRATE)
-            with running("web", web, machine=machine), running("worker", worker, machine=machine):
-                wait_for(lambda: is_listening(port), machine)
-                yield Running(machine, port, smtp, sentry)
+        with (
+            machine_with_queue(tmp_path, **env) as machine,
+            running("web", web, machine=machine),
+            running("worker", worker, machine=machine),
+        ):
+            wait_for(lambda: is_listening(port), machine)
+            yield Running(machine, port, smtp, sentry)
 
 
 def is_listening(port: int) -> bool:

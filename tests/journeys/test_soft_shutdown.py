@@ -1,6 +1,5 @@
 """A deploy ends a worker in the middle of its work: every mail on its way is heard of, and the rest waits."""
 
-import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -9,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from config.local import worker_program
-from config.valkey import NoValkeyError, find_valkey, is_valkey_up, socket_folder, valkey_command, valkey_url
-from tests.journeys.test_worker import Machine, running, wait_for
+from tests.journeys.machine import Machine, machine_with_queue, running, wait_for
 from tests.smtp import SmtpServer, smtp_server
 
 pytestmark = pytest.mark.worker
 READERS = 60
 PREPARE = f"""
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from django.utils import timezone
 from digests.planning import plan_due
 from tests import crowd
@@ -40,27 +36,10 @@ def server() -> Iterator[SmtpServer]:
 
 @pytest.fixture
 def machine(tmp_path: Path, server: SmtpServer) -> Iterator[Machine]:
-    try:
-        program = find_valkey()
-    except NoValkeyError as error:
-        pytest.skip(str(error))
-    with socket_folder() as folder:
-        env = {
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "VAR_DIR": str(tmp_path),
-            "OFFLINE": "1",
-            "REDIS_URL": valkey_url(folder),
-            "EMAIL_PROVIDER": "smtp",
-            "EMAIL_HOST": "127.0.0.1",
-            "EMAIL_PORT": str(server.port),
-            "SEND_CONNECTIONS": "2",
-        }
-        found = Machine(tmp_path, env)
-        with running("valkey", valkey_command(program, folder=folder), machine=found):
-            wait_for(lambda: is_valkey_up(folder), found)
-            found.do(PREPARE)
-            yield found
+    mail = {"EMAIL_PROVIDER": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(server.port)}
+    with machine_with_queue(tmp_path, **mail, SEND_CONNECTIONS="2") as found:
+        found.do(PREPARE)
+        yield found
 
 
 def test_a_worker_told_to_end_hears_of_every_mail_and_leaves_the_rest_for_the_next(

@@ -1,6 +1,5 @@
 """Two beats are started by mistake: one ticks, and where it is killed the other goes on."""
 
-import os
 import signal
 import sys
 import time
@@ -10,35 +9,15 @@ from pathlib import Path
 import pytest
 
 from config.beat import LEASE_SECONDS, WAIT
-from config.valkey import NoValkeyError, find_valkey, is_valkey_up, socket_folder, valkey_command, valkey_url
-from tests.journeys.test_worker import Machine, running, wait_for
+from tests.journeys.machine import Machine, machine_with_queue, running, wait_for
 
 pytestmark = pytest.mark.worker
-MIGRATE = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-"""
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    try:
-        program = find_valkey()
-    except NoValkeyError as error:
-        pytest.skip(str(error))
-    with socket_folder() as folder:
-        env = {
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "VAR_DIR": str(tmp_path),
-            "OFFLINE": "1",
-            "REDIS_URL": valkey_url(folder),
-        }
-        found = Machine(tmp_path, env)
-        with running("valkey", valkey_command(program, folder=folder), machine=found):
-            wait_for(lambda: is_valkey_up(folder), found)
-            found.do(MIGRATE)
-            yield found
+    with machine_with_queue(tmp_path) as found:
+        yield found
 
 
 def test_of_two_beats_one_ticks_and_the_other_takes_over_from_a_killed_one(machine: Machine, tmp_path: Path):

@@ -1,33 +1,21 @@
 """Unattended: a real worker and beat over a real Valkey and a database in a file, from a source to a digest."""
 
 import datetime as dt
-import os
 import re
-import sqlite3
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from config.guard import end_group
 from config.local import worker_program
-from config.valkey import NoValkeyError, find_valkey, is_valkey_up, socket_folder, valkey_command, valkey_url
-from mailer.outbox import StoredMail, list_mails
+from mailer.outbox import StoredMail
 from papers.sample.server import serve_sample
+from tests.journeys.machine import Machine, machine_with_queue, running, wait_for
 
 pytestmark = pytest.mark.worker
-REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60.0
 PREPARE = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from config.bootstrap import point_sample_at
 point_sample_at({sample!r})
 """
@@ -45,78 +33,19 @@ assert reply.status_code == 200, reply
 """
 
 
-@dataclass(frozen=True)
-class Machine:
-    """An installation of its own, whose programs run."""
-
-    var_dir: Path
-    env: dict[str, str]
-
-    def do(self, code: str) -> None:
-        """Run a few lines as the web server would."""
-        whole = f"import django; django.setup()\n{code}"
-        done = subprocess.run(
-            [sys.executable, "-c", whole], cwd=REPOSITORY, env=self.env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask, or change, the database of this installation."""
-        with closing(sqlite3.connect(self.var_dir / "db.sqlite3", timeout=30)) as database, database:
-            return database.execute(query, values).fetchall()
-
-    def mails(self) -> list[StoredMail]:
-        return list_mails(directory=self.var_dir / "outbox")
-
-    def log(self) -> str:
-        return "".join(path.read_text() for path in sorted(self.var_dir.glob("*.log")))
-
-
-@contextmanager
-def running(name: str, command: tuple[str, ...], *, machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
-    with (machine.var_dir / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=machine.env, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        end_group(process.pid, reap=process.poll)
-
-
-def wait_for(is_true: Callable[[], Any], machine: Machine) -> Any:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (found := is_true()):
-        assert time.monotonic() < until, machine.log()[-3000:]
-        time.sleep(0.1)
-    return found
-
-
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    try:
-        server = find_valkey()
-    except NoValkeyError as error:
-        pytest.skip(str(error))
-    with serve_sample() as sample, socket_folder() as folder:
-        env = {
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "VAR_DIR": str(tmp_path),
-            "OFFLINE": "1",
-            "REDIS_URL": valkey_url(folder),
-            "FETCH_ALLOW": urlsplit(sample).netloc,
-        }
-        found = Machine(tmp_path, env)
-        beat = ("-m", "celery", "-A", "tests.journeys.hurried", "beat", "--pidfile", "", "--schedule")
-        with running("valkey", valkey_command(server, folder=folder), machine=found):
-            wait_for(lambda: is_valkey_up(folder), found)
-            found.do(PREPARE.format(sample=sample) + SIGN_UP)
-            with (
-                running("worker", worker_program(log_level="INFO").command, machine=found),
-                running("beat", (sys.executable, *beat, str(tmp_path / "beat-schedule")), machine=found),
-            ):
-                yield found
+    beat = ("-m", "celery", "-A", "tests.journeys.hurried", "beat", "--pidfile", "", "--schedule")
+    with (
+        serve_sample() as sample,
+        machine_with_queue(tmp_path, FETCH_ALLOW=urlsplit(sample).netloc) as found,
+    ):
+        found.do(PREPARE.format(sample=sample) + SIGN_UP)
+        with (
+            running("worker", worker_program(log_level="INFO").command, machine=found),
+            running("beat", (sys.executable, *beat, str(tmp_path / "beat-schedule")), machine=found),
+        ):
+            yield found
 
 
 def link_in(mail: StoredMail, page: str) -> str:
