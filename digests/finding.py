@@ -15,7 +15,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.db.models import Max, QuerySet
 
-from digests.models import SHOWN_STATES, EditionPaper
+from digests.models import EditionPaper
 from papers.models import Paper
 from papers.paper_ids import keys_meant
 from papers.search import find_papers
@@ -78,7 +78,7 @@ def papers_pasted(text: str) -> list[int]:
 
 def entries_of(found: Found, ids: Sequence[int]) -> list[EditionPaper]:
     """The entry by which each of these papers was shown last, in this order."""
-    rows = _shown().filter(paper__in=one_of(ids), edition__date__in={found.days[pk] for pk in ids})
+    rows = EditionPaper.objects.public().filter(paper__in=one_of(ids), edition__date__in={found.days[pk] for pk in ids})
     entries = {(entry.paper_id, entry.edition.date): entry for entry in with_all(rows)}
     return [entries[pk, found.days[pk]] for pk in ids if (pk, found.days[pk]) in entries]
 
@@ -88,14 +88,10 @@ def with_all(entries: QuerySet[EditionPaper]) -> QuerySet[EditionPaper]:
     return entries.select_related("edition", "paper__one_liner").prefetch_related("paper__topics")
 
 
-def _shown() -> QuerySet[EditionPaper]:
-    return EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES)
-
-
 def _shown_days(ids: Sequence[int]) -> dict[int, dt.date]:
     if not ids:
         return {}
-    rows = _shown().filter(paper__in=one_of(ids)).order_by()
+    rows = EditionPaper.objects.public().filter(paper__in=one_of(ids)).order_by()
     return dict(rows.values_list("paper").annotate(day=Max("edition__date")))
 
 

@@ -80,6 +80,10 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         picked."""
         return self.sendable().exclude(choice=Choice.CANDIDATE, is_replacement=True)
 
+    def public(self) -> "EditionPaperQuerySet":
+        """What everybody may read anywhere: what is shown of editions that are."""
+        return self.shown().filter(edition__state__in=SHOWN_STATES)
+
     def sendable(self) -> "EditionPaperQuerySet":
         """What some reader may be sent: not what is hidden, withdrawn, or was found to be the same as another paper."""
         return self.filter(paper__withdrawn_at__isnull=True, paper__merged_into__isnull=True).exclude(

@@ -13,14 +13,13 @@ from django.conf import settings
 
 from digests.dense import encode, load_encoder
 from digests.models import PaperVector
+from digests.ranking.fusing import RRF_K, of_length_one
 from digests.ranking.weighting import Floats
 
 MOST_HELD = 20_000
 MOST_NEAR = 100
 # A text is near only what stands out among the papers: so many standard deviations above their middle.
 LEAST_NEAR = 2.0
-# Reciprocal rank fusion, with its authors' constant (Cormack, Clarke, Büttcher 2009).
-_K = 60
 
 
 def encode_text(text: str) -> Floats | None:
@@ -36,18 +35,18 @@ def nearest_papers(vector: Floats) -> list[int]:
     if newest_id is None:
         return []
     ids, rows = _held(settings.ENCODER, newest_id)
-    near = rows @ _of_length_one(vector)
+    near = rows @ of_length_one(vector)
     far_enough = near.mean() + LEAST_NEAR * near.std()
     best = np.argsort(-near, kind="stable")[:MOST_NEAR]
     return [int(ids[place]) for place in best if near[place] > far_enough]
 
 
 def fused(*rankings: Sequence[int]) -> list[int]:
-    """All ids of these rankings in the order they make together."""
+    """All ids of these rankings in the order they make together, by reciprocal rank."""
     scores: dict[int, float] = {}
     for ranking in rankings:
         for place, pk in enumerate(ranking, start=1):
-            scores[pk] = scores.get(pk, 0) + 1 / (_K + place)
+            scores[pk] = scores.get(pk, 0) + 1 / (RRF_K + place)
     return sorted(scores, key=lambda pk: -scores[pk])
 
 
@@ -60,8 +59,4 @@ def _held(encoder: str, newest_id: int) -> tuple[npt.NDArray[np.int64], Floats]:
         .values_list("paper_id", "vector")[:MOST_HELD]
     )
     vectors = np.stack([np.frombuffer(bytes(vector), "<f2") for _, vector in rows]).astype(np.float32)
-    return np.array([pk for pk, _ in rows]), _of_length_one(vectors)
-
-
-def _of_length_one(rows: Floats) -> Floats:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9), dtype=np.float32)
+    return np.array([pk for pk, _ in rows]), of_length_one(vectors)

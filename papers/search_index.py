@@ -93,7 +93,7 @@ def install(*, using: str = "default") -> None:
             for name, what in _sqlite_triggers().items():
                 cursor.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {what}")
         else:
-            _install_postgres(cursor)
+            _install_postgres(cursor, connection)
 
 
 def is_installed(*, using: str = "default") -> bool:
@@ -192,7 +192,7 @@ def _sqlite_triggers() -> dict[str, str]:
     return {name: what.format(add_new=add_new, take_old=_SQLITE_TAKE) for name, what in _SQLITE_TRIGGERS.items()}
 
 
-def _install_postgres(cursor: Any) -> None:
+def _install_postgres(cursor: Any, connection: BaseDatabaseWrapper) -> None:
     cursor.execute("SELECT count(*) FROM pg_ts_config WHERE cfgname = 'papers_words' AND pg_ts_config_is_visible(oid)")
     if not cursor.fetchone()[0]:
         for statement in _POSTGRES_WORDS:
@@ -212,6 +212,12 @@ def _install_postgres(cursor: Any) -> None:
         )
         if not cursor.fetchone()[0]:
             cursor.execute(f"CREATE TRIGGER {name} {what}")
-    cursor.execute("SELECT to_regclass('papers_search_words') IS NULL")
-    if cursor.fetchone()[0]:
-        cursor.execute("CREATE INDEX papers_search_words ON papers_paper USING gin (search_words)")
+    cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('papers_search_words')")
+    found = cursor.fetchone()
+    if found and not found[0]:
+        # What a build beside others leaves behind that was broken off.
+        cursor.execute("DROP INDEX papers_search_words")
+    if not found or not found[0]:
+        # Built beside whoever writes, which one transaction with other things in it cannot do.
+        how = "" if connection.in_atomic_block else "CONCURRENTLY "
+        cursor.execute(f"CREATE INDEX {how}papers_search_words ON papers_paper USING gin (search_words)")

@@ -11,7 +11,7 @@ from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from digests.finding import Order, entries_of, find_shown, papers_pasted, with_all
-from digests.models import SHOWN_STATES, Choice, Edition, EditionPaper
+from digests.models import Choice, Edition, EditionPaper
 from papers.models import Paper
 from papers.paper_ids import keys_meant
 from papers.search_query import read_query, tidy
@@ -108,7 +108,7 @@ def newest_entry_of(paper: Paper) -> EditionPaper | None:
 
 
 def _shown() -> QuerySet[EditionPaper]:
-    return with_all(EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES))
+    return with_all(EditionPaper.objects.public())
 
 
 def _ordered(entries: QuerySet[EditionPaper], sort: Sort) -> QuerySet[EditionPaper]:

@@ -9,7 +9,7 @@ from django.db.models import Max, Min, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
-from digests.models import SHOWN_STATES, Edition, EditionPaper
+from digests.models import Edition, EditionPaper
 from digests.pages.caching import PROGRAMS, public_page
 from papers.models import Topic
 from papers.paper_ids import public_id
@@ -82,7 +82,7 @@ def _days() -> Iterator[tuple[str, dt.date | None]]:
 
 
 def _shown() -> QuerySet[EditionPaper]:
-    return EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES).order_by()
+    return EditionPaper.objects.public().order_by()
 
 
 def _urls(places: Iterable[tuple[str, dt.date | None]]) -> HttpResponse:

@@ -24,7 +24,7 @@ from digests.bibtex import bibtex
 from digests.cards import Card, make_card, sample_ids
 from digests.editions import local_date
 from digests.finding import MOST_FOUND, Found, Order, entries_of, find_shown
-from digests.models import SHOWN_STATES, Choice, EditionPaper
+from digests.models import Choice, EditionPaper
 from digests.pages.caching import public_page
 from digests.pages.days import long_date
 from digests.pages.frame import show
@@ -235,7 +235,7 @@ def lines_of(entries: Sequence[EditionPaper], *, why: dict[int, str] | None = No
 
 
 def _trending_lines(today: dt.date) -> list[Line]:
-    recent = EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES, edition__date__gt=today - WINDOW)
+    recent = EditionPaper.objects.public().filter(edition__date__gt=today - WINDOW)
     announced = dict(recent.values_list("paper_id", "paper__announced_date"))
     trends = trending_of(announced, day=today)
     best = sorted(trends, key=lambda pk: (-trends[pk].score, -pk))[:MOST_TRENDING]
@@ -255,14 +255,14 @@ def _author_query(name: str) -> str:
 def _similar(paper: Paper) -> list[tuple[str, str]]:
     """Address and title of shown papers like this one."""
     ids = similar_papers(paper, most=15)
-    shown = EditionPaper.objects.shown().filter(paper__in=ids, edition__state__in=SHOWN_STATES)
+    shown = EditionPaper.objects.public().filter(paper__in=ids)
     papers = {pk: (key, title) for pk, key, title in shown.values_list("paper_id", "paper__key", "paper__title")}
     return [(public_id(papers[pk][0]), papers[pk][1]) for pk in ids if pk in papers][:5]
 
 
 def _shown_on(paper: Paper) -> list[tuple[dt.date, bool]]:
     """The days it was shown, the newest first, each with whether the editor picked it then."""
-    shown = EditionPaper.objects.shown().filter(paper=paper, edition__state__in=SHOWN_STATES)
+    shown = EditionPaper.objects.public().filter(paper=paper)
     rows = shown.order_by("-edition__date").values_list("edition__date", "choice")[:10]
     return [(date, choice == Choice.PICK) for date, choice in rows]
 

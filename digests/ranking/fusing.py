@@ -10,13 +10,13 @@ from digests.ranking.scoring import Ranked, standardised
 from digests.ranking.weighting import Floats
 
 # Reciprocal rank fusion, with its authors' constant (Cormack, Clarke, Büttcher 2009).
-_K = 60
+RRF_K = 60
 
 
 def fuse(lexical: Floats, dense: Floats) -> Floats:
     """The lexical scores, given out anew in the order that both rankings make together: what a score of two standard
     deviations means stays as it was."""
-    fused = 1 / (_K + _ranks(lexical)) + 1 / (_K + _ranks(dense))
+    fused = 1 / (RRF_K + _ranks(lexical)) + 1 / (RRF_K + _ranks(dense))
     scores = np.empty_like(lexical)
     scores[np.argsort(-fused, kind="stable")] = np.sort(lexical)[::-1]
     return scores
@@ -26,7 +26,7 @@ def dense_likeness(liked: Floats, papers: Floats) -> Floats:
     """How much each liked paper (row) speaks for each paper (column), by their vectors: the cosine, once the middle of
     the papers is taken off both."""
     middle = papers.mean(axis=0) if len(papers) else 0
-    return np.asarray(_of_length_one(liked - middle) @ _of_length_one(papers - middle).T, dtype=np.float32)
+    return np.asarray(of_length_one(liked - middle) @ of_length_one(papers - middle).T, dtype=np.float32)
 
 
 def rank_fused(models: Sequence[ReaderModel], lexical: Floats, dense: Floats, *, most: int) -> Iterator[Ranked]:
@@ -64,5 +64,6 @@ def _evenly(table: Floats) -> Floats:
     return table / spread if spread > 1e-9 else table
 
 
-def _of_length_one(rows: Floats) -> Floats:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+def of_length_one(rows: Floats) -> Floats:
+    """Each row, or the one there is, as a direction."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9), dtype=np.float32)

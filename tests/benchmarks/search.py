@@ -97,11 +97,11 @@ def ask_questions() -> Generator[None, None, dict[str, float]]:
 
 
 def _old_way(question: str) -> float:
-    from digests.models import SHOWN_STATES, EditionPaper
+    from digests.models import EditionPaper
     from papers.models import Paper
 
     started = time.perf_counter()
-    entries = EditionPaper.objects.shown().filter(edition__state__in=SHOWN_STATES)
+    entries = EditionPaper.objects.public()
     for word in question.split():
         entries = entries.filter(paper__in=Paper.objects.filter(title__icontains=word).values("pk")) | entries.filter(
             paper__in=Paper.objects.filter(abstract__icontains=word).values("pk")

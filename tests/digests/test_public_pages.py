@@ -23,7 +23,7 @@ from digests.pages import caching
 from digests.pages.cards import draw_card
 from digests.pages.neighbours import note_for, why_none
 from papers.models import Announcement, DailySignal, Paper, SourceState
-from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_subscriber, make_topic
+from tests.factories import NOW, TODAY, make_edition, make_paper, make_source, make_topic
 from tests.subscriptions.pages import words
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -209,10 +209,9 @@ def test_a_picture_is_drawn_of_any_title_and_is_small(title: str):
 
 
 def test_pictures_of_what_is_not_shown_are_not_there(client: Client, paper: Paper):
-    hidden = make_paper(key="arxiv:2601.00001")
+    make_paper(key="arxiv:2601.00001")
     assert client.get("/papers/2601.00001/card.png").status_code == 404
     assert client.get("/papers/date/2001-01-01/card.png").status_code == 404
-    assert hidden
 
 
 # --- light ------------------------------------------------------------------------------------------------------------
@@ -399,8 +398,6 @@ def test_whatever_is_asked_is_answered_calmly(client: Client, odd: str, caplog: 
 
 
 def test_every_answer_has_the_headers_that_keep_it_safe(client: Client, paper: Paper):
-    reader = make_subscriber()
-    assert reader
     for path in (
         *PAGES,
         "/no-such-page",
