@@ -30,12 +30,22 @@ class Postgres:
 
     def restart(self) -> None:
         """Crash and start again with the same options: `pg_ctl restart -m immediate`."""
-        server = Path(f"/proc/{self.leader()}")
-        program, owner = (server / "exe").readlink(), server.stat()
-        # Asked of the server that runs, because a copy of the wheel may be what runs.
+        self._control("-m", "immediate", "restart")
+
+    def crash(self) -> None:
+        """Crash and stay away until `start`."""
+        self._control("-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start again with the options it had."""
+        self._control("-o", self._options()[1], "start")
+
+    def _control(self, *what: str) -> None:
+        # Asked of what it was started from, because a copy of the wheel may be what runs.
+        program, owner = Path(self._options()[0]), (self.folder / "data").stat()
         with (self.folder / "log").open("ab") as log:
             subprocess.run(
-                [program.parent / "pg_ctl", "-D", self.folder / "data", "-m", "immediate", "-s", "-w", "restart"],
+                [program.parent / "pg_ctl", "-D", self.folder / "data", "-s", "-w", *what],
                 cwd=self.folder,
                 check=True,
                 stdin=subprocess.DEVNULL,
@@ -47,6 +57,11 @@ class Postgres:
                 extra_groups=[],
                 start_new_session=True,
             )
+
+    def _options(self) -> tuple[str, str]:
+        """The program that was started, and the rest of its command line, quoted for a shell."""
+        program, _, options = (self.folder / "data" / "postmaster.opts").read_text().strip().partition(" ")
+        return program, options
 
     def leader(self) -> int:
         """The process id of the server now."""

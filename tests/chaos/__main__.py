@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos import hosts
+from tests.chaos import deployed, hosts
 from tests.chaos.conductor import Result, run_scenario
 from tests.chaos.network import NoNetworkError
 from tests.chaos.scenarios import ALL
@@ -82,12 +82,13 @@ def main() -> int:
             digests = max(int(options.digests * scenario.share), 1)
             results.append(run_scenario(scenario, digests=digests, say=Progress(), keep=keep))
             sys.stdout.write(f"\n{table(results[-1:])}\n\n")
-    if options.only in hosts.NAME:
-        try:
-            results.append(hosts.run_hosts(digests=max(int(options.digests * hosts.SHARE), 1), say=Progress()))
-            sys.stdout.write(f"\n{table(results[-1:])}\n\n")
-        except NoNetworkError as error:
-            sys.stdout.write(f"!!! NOT RUN: {hosts.NAME}: {error}\n")
+    for name, run in ((hosts.NAME, hosts.run_hosts), (deployed.NAME, deployed.run_deployed)):
+        if options.only in name:
+            try:
+                results.append(run(digests=max(int(options.digests * hosts.SHARE), 1), say=Progress()))
+                sys.stdout.write(f"\n{table(results[-1:])}\n\n")
+            except NoNetworkError as error:
+                sys.stdout.write(f"!!! NOT RUN: {name}: {error}\n")
     sys.stdout.write(f"\n{table(results)}\n\n{totals(results)}\n")
     return 1 if any(result.complaints for result in results) else 0
 

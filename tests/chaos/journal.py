@@ -14,6 +14,9 @@ ROWS = """
 select d.id, d.state, d.reason, d.claim_token, s.email
 from digests_delivery d join subscriptions_subscriber s on s.id = d.subscriber_id
 """
+NOTICES = (
+    "select s.email, n.state from subscriptions_notice n join subscriptions_subscriber s on s.id = n.subscriber_id"
+)
 JUMP = {
     True: "update digests_delivery set lease_until = lease_until - interval '1 hour', "
     "not_before = not_before - interval '1 hour' where state in ('queued', 'claimed', 'handing_over')",
@@ -55,9 +58,19 @@ class Journal:
         """How many deliveries are in each state."""
         return Counter(dict(self._ask("select state, count(*) from digests_delivery group by state")))
 
+    def count_notices(self, states: Sequence[str]) -> int:
+        """How many notices are in these states."""
+        counts = dict(self._ask("select state, count(*) from subscriptions_notice group by state"))
+        return sum(counts.get(state, 0) for state in states)
+
+    def notices_in(self, state: str) -> list[str]:
+        """The addresses of those whose notice is in this state."""
+        return [address for address, found in self._ask(NOTICES) if found == state]
+
     def let_waiting_end(self) -> None:
         """What waits minutes for its next attempt waits no longer."""
-        self._ask("update digests_delivery set not_before = null where state = 'queued' and not_before is not null")
+        for table in ("digests_delivery", "subscriptions_notice"):
+            self._ask(f"update {table} set not_before = null where state = 'queued' and not_before is not null")  # noqa: S608
 
     def jump_an_hour(self) -> None:
         """The database's clock jumps: told by moving the rows' times, since nobody else may see it jump."""

@@ -18,11 +18,12 @@ class NoNetworkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One host. `centre` is the address at which it finds everything."""
+    """One host. `centre` is the address at which it finds everything, `address` its own."""
 
     netns: str
     link: str
     centre: str
+    address: str
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -78,12 +79,12 @@ def hosts(count: int) -> Iterator[list[Host]]:
     made: list[Host] = []
     try:
         for number in range(count):
-            host = Host(f"papers-{os.getpid()}-{number}", f"host{number}", f"10.77.{number}.1")
+            host = Host(f"papers-{os.getpid()}-{number}", f"host{number}", f"10.77.{number}.1", f"10.77.{number}.2")
             _ip("netns", "add", host.netns)
             made.append(host)
             _ip("link", "add", host.link, "type", "veth", "peer", "name", "eth0", "netns", host.netns)
             _ip("address", "add", f"{host.centre}/24", "dev", host.link)
-            _ip("-n", host.netns, "address", "add", f"10.77.{number}.2/24", "dev", "eth0")
+            _ip("-n", host.netns, "address", "add", f"{host.address}/24", "dev", "eth0")
             _ip("-n", host.netns, "link", "set", "lo", "up")
             _ip("-n", host.netns, "link", "set", "eth0", "up")
             host.mend()

@@ -22,6 +22,8 @@ BEGIN NEW.lease_until := LEAST(NEW.lease_until, now() + interval '{seconds} seco
 $$ LANGUAGE plpgsql;
 CREATE TRIGGER short_lease BEFORE UPDATE OF lease_until ON digests_delivery
 FOR EACH ROW WHEN (NEW.lease_until IS NOT NULL) EXECUTE FUNCTION short_lease();
+CREATE TRIGGER short_lease BEFORE UPDATE OF lease_until ON subscriptions_notice
+FOR EACH ROW WHEN (NEW.lease_until IS NOT NULL) EXECUTE FUNCTION short_lease();
 """
 # Django writes instants as text, and text of one form compares as the instants do.
 SQLITE = """

@@ -4,7 +4,7 @@ import json
 import socket
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ class Arrivals:
     refused: frozenset[str]
     ambiguous: int
     later: int
+
+    def only(self, recipients: set[str]) -> "Arrivals":
+        """What is about these alone; counts that name nobody stay."""
+        arrived = Counter({address: count for address, count in self.arrived.items() if address in recipients})
+        return replace(self, arrived=arrived, refused=self.refused & recipients)
 
 
 class SinkProcess:
