@@ -1,6 +1,7 @@
 """Doorways for what the packages below tell us."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -15,11 +16,13 @@ from digests.models import Choice, Delivery, EditionPaper, LetterDelivery, Taste
 from digests.planning import newest_sendable, plan_subscribers
 from digests.tasks import learn_tastes, send_deliveries
 from papers.signals import papers_changed, papers_merged
+from subscriptions.journal import move_rows
 from subscriptions.models import Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move
 from subscriptions.schedule import next_due
 from subscriptions.signals import (
     mail_event_stored,
+    mails_settled,
     reader_data_asked_for,
     reader_taste_asked_for,
     reader_taste_changed,
@@ -117,6 +120,12 @@ def on_subscriber_erased(sender: Any, subscriber_id: int, **kwargs: Any) -> None
 def on_submission_accepted(sender: Any, paper_id: int, is_pick: bool, now: dt.datetime, **kwargs: Any) -> None:
     """A paper that a reader brought goes among those of the edition that is being made."""
     take_submitted(paper_id=paper_id, is_pick=is_pick, now=now)
+
+
+@receiver(mails_settled)
+def on_mails_settled(sender: Any, words: Mapping[str, str], state: OutgoingState, **kwargs: Any) -> set[str]:
+    """A mail service spoke of many mails, among them deliveries."""
+    return move_rows(Delivery, words, state=state) | move_rows(LetterDelivery, words, state=state)
 
 
 @receiver(mail_event_stored)

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from mailer.envelope import outgoing_id_in, outgoing_id_of
 from subscriptions.bounce_mailbox import Letter, Mailbox
-from subscriptions.events import store_event
+from subscriptions.events import is_stored, store_event
 from subscriptions.outgoing import Outgoing
 from subscriptions.reports import Report, ReportKind, read_reports
 
@@ -58,8 +58,10 @@ def read_letter(source: bytes, *, dry_run: bool = False) -> Found:
         return Found.STRANGE
     if dry_run:
         return Found.NEW
-    stored = [store_event(event, provider=PROVIDER) for event in events]
-    return Found.NEW if any(stored) else Found.KNOWN
+    new = [event for event in events if not is_stored(event, provider=PROVIDER)]
+    for event in new:
+        store_event(event, provider=PROVIDER)
+    return Found.NEW if new else Found.KNOWN
 
 
 def read_mailbox(mailbox: Mailbox, names: Iterable[str], *, dry_run: bool = False) -> Counter[Found]:

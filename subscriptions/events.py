@@ -17,10 +17,11 @@ from django.urls import reverse
 from mailer.redacting import without_addresses
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
 from subscriptions.bounce_rules import Verdict, judge, kind_of
+from subscriptions.journal import move_rows, one_of
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move, public_id_of
 from subscriptions.owner import tell_owner
-from subscriptions.signals import mail_event_stored
+from subscriptions.signals import mail_event_stored, mails_settled
 from subscriptions.signup import unsubscribe
 from subscriptions.suppression import suppress
 
@@ -37,6 +38,9 @@ _STATE_FOR = {
     EventType.FAILED: OutgoingState.FAILED,
 }
 
+# What asks nobody to do anything, beyond noting it.
+_NO_MORE_TO_DO = (EventType.SENT, EventType.QUEUED, EventType.DELIVERED)
+
 # A task of its own each minute applies what came; what is left waits for the next.
 APPLY_SECONDS = 50.0
 _BATCH = 500
@@ -44,30 +48,35 @@ _BATCH = 500
 _PATIENCE = dt.timedelta(hours=1)
 
 
-def store_event(event: AnymailTrackingEvent, *, provider: str) -> bool:
-    """Keep what a webhook said. True where it is new: the same event posted twice is one event."""
+def store_event(event: AnymailTrackingEvent, *, provider: str) -> None:
+    """Keep what a webhook said: the same event posted twice is one event."""
     kind = kind_of(event)
     if kind not in _STATE_FOR and kind != EventType.UNSUBSCRIBED:
-        return False
+        return
     address_hash = _hash_of(event.recipient)
     verdict = judge(event, provider=provider)
     outgoing_id = str((event.metadata or {}).get("outgoing_id", ""))[:64]
-    _, created = MailEvent.objects.get_or_create(
-        provider=provider.lower()[:40],
+    stored = MailEvent(
+        provider=_name(provider),
         event_id=_event_id(event, provider=provider),
-        defaults={
-            "kind": kind,
-            "outgoing_id": outgoing_id,
-            "provider_message_id": str(event.message_id or "")[:255],
-            "address_hash": address_hash,
-            "is_hard_bounce": verdict is Verdict.HARD,
-            "is_soft_bounce": verdict is Verdict.SOFT,
-            "is_block": verdict is Verdict.BLOCK,
-            "detail": _detail(event),
-            "happened_at": event.timestamp,
-        },
+        kind=kind,
+        outgoing_id=outgoing_id,
+        provider_message_id=str(event.message_id or "")[:255],
+        address_hash=address_hash,
+        is_hard_bounce=verdict is Verdict.HARD,
+        is_soft_bounce=verdict is Verdict.SOFT,
+        is_block=verdict is Verdict.BLOCK,
+        detail=_detail(event),
+        happened_at=event.timestamp,
     )
-    return created
+    # One statement, and no look before it: services send hundreds in a second.
+    MailEvent.objects.bulk_create([stored], ignore_conflicts=True)
+
+
+def is_stored(event: AnymailTrackingEvent, *, provider: str) -> bool:
+    """Whether `store_event` has kept this one before."""
+    known = MailEvent.objects.filter(provider=_name(provider), event_id=_event_id(event, provider=provider))
+    return known.exists()
 
 
 def apply_events(*, now: dt.datetime, seconds: float = APPLY_SECONDS) -> int:
@@ -84,8 +93,13 @@ def apply_events(*, now: dt.datetime, seconds: float = APPLY_SECONDS) -> int:
 
 
 def _apply_some(events: Sequence[MailEvent], *, now: dt.datetime) -> int:
-    applied = 0
+    settled: set[int] = set()
+    for kind in _NO_MORE_TO_DO:
+        settled |= _note_together([event for event in events if event.kind == kind and event.outgoing_id], now=now)
+    applied = len(settled)
     for event in events:
+        if event.pk in settled:
+            continue
         error = ""
         try:
             if _apply(event, now=now) is Move.NOT_YET and event.received_at > now - _PATIENCE:
@@ -99,6 +113,30 @@ def _apply_some(events: Sequence[MailEvent], *, now: dt.datetime) -> int:
         MailEvent.objects.filter(pk=event.pk).update(applied_at=now, error=error)
         applied += 1
     return applied
+
+
+def _note_together(events: Sequence[MailEvent], *, now: dt.datetime) -> set[int]:
+    """Nearly all mails arrive, and nothing is to be done about that but to note it: a few statements for all of them.
+
+    `events` are of one kind. Returns those that are done with: what moved nothing, or went wrong, is looked at one by
+    one. The order among the events of a mail does not matter, since none moves it backwards.
+    """
+    if not events:
+        return set()
+    words = {event.outgoing_id: event.detail for event in events}
+    state = _STATE_FOR[events[0].kind]
+    try:
+        moved = move_rows(Notice, words, state=state)
+        answers: list[tuple[Any, Any]] = mails_settled.send(sender=MailEvent, words=words, state=state)
+        moved.update(*[found for _, found in answers])
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        logger.exception("mail events cannot be noted together")
+        return set()
+    done = {event.pk for event in events if event.outgoing_id in moved}
+    MailEvent.objects.filter(pk__in=one_of(done)).update(applied_at=now)
+    return done
 
 
 def _apply(event: MailEvent, *, now: dt.datetime) -> Move:
@@ -174,6 +212,10 @@ def _detail(event: AnymailTrackingEvent) -> str:
     parts = (event.reject_reason, event.description)
     words = ": ".join(str(part) for part in parts if part)
     return without_addresses(words, recipient=event.recipient or "")[:500]
+
+
+def _name(provider: str) -> str:
+    return provider.lower()[:40]
 
 
 def _event_id(event: AnymailTrackingEvent, *, provider: str) -> str:

@@ -7,8 +7,9 @@ answer. Both databases take `UPDATE … FROM … RETURNING` (SQLite from 3.35 on
 
 import datetime as dt
 import json
+import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from django.db.models.expressions import RawSQL
 
 from mailer.handoff import Accepted, NoAnswer, Outcome, Refused, TryLater
 from subscriptions.models import SendingHold
-from subscriptions.outgoing import BACKOFF, GIVEN_UP, LEASE, MAX_ATTEMPTS, Outgoing, OutgoingState
+from subscriptions.outgoing import BACKOFF, GIVEN_UP, LEASE, MAX_ATTEMPTS, MAY_FOLLOW, Outgoing, OutgoingState
 
 # Anything but None: Django's own cursors never keep plans, whatever it is, and ours always do.
 _PREPARE_AFTER = 5
@@ -45,6 +46,8 @@ class Column:
 
 
 _ID = Column("id", "bigint")
+# As `new_public_id` makes them; what a mail service repeats to us may be anything.
+_OPAQUE_ID = re.compile(r"[0-9a-f]{32}")
 # Nothing is claimed while there is a row in it.
 _HOLD = SendingHold._meta.db_table
 
@@ -235,6 +238,24 @@ def put_back_rows(model: type[Outgoing], rows: Sequence[Claimed], reason: str, *
     return {pk for (pk,) in put_back}
 
 
+def move_rows(model: type[Outgoing], words: Mapping[str, str], *, state: OutgoingState) -> set[str]:
+    """Move mails to what a mail service says of them, never backwards: `words` has what it said of each, by its opaque
+    id. Returns the ids of those that were moved, which is what `outgoing.move` does for one of them."""
+    said = [[public_id, _text(detail)] for public_id, detail in words.items() if _OPAQUE_ID.fullmatch(public_id)]
+    if not said:
+        return set()
+    source, condition, params = _given(said, [Column("public_id", "text"), Column("reason", "text")])
+    moved = _execute(
+        f"""UPDATE {_table(model)} AS mail
+            SET state = %s, reason = given.reason, claim_token = '', lease_until = NULL, not_before = NULL,
+                settled_at = {_now()}
+            FROM {source} WHERE {condition} AND mail.state IN ({", ".join(["%s"] * len(MAY_FOLLOW[state]))})
+            RETURNING {_back("public_id")}""",  # noqa: S608
+        [state.value, *params, *[before.value for before in MAY_FOLLOW[state]]],
+    )
+    return {public_id for (public_id,) in moved}
+
+
 def _result(row: Claimed, outcome: Outcome) -> list[Any]:
     """State, reason, seconds to wait, provider, and the id it gave. `attempt` is the row's before it was begun."""
     match outcome:
@@ -332,20 +353,18 @@ def array_of(values: Iterable[object]) -> str:
 
 
 def _given(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[str, str, list[Any]]:
-    """These rows as a table `given` with these columns, the first of them the id: for FROM, the condition that finds
-    their mails, and the parameters of both. The rows travel as one JSON text, so the statement's text stays the same
+    """These rows as a table `given` with these columns, the first of them a mail's key: for FROM, the condition that
+    finds their mails, and the parameters of both. The rows travel as one JSON text, so the statement's text stays the same
     whatever their number: PostgreSQL can keep its plan."""
+    key = columns[0]
     if _is_postgres():
         named = json.dumps([dict(zip([column.name for column in columns], row, strict=True)) for row in rows])
         types = ", ".join([f"{column.name} {column.type}" for column in columns])
         source = f"JSON_TO_RECORDSET(%s::json) AS given ({types})"
-        # The array makes it look up the few rows by their ids, whatever it thinks of the size of the table.
-        return (
-            source,
-            "mail.id = ANY (%s::text::bigint[]) AND mail.id = given.id",
-            [named, array_of([row[0] for row in rows])],
-        )
+        # The array makes it look up the few rows by their key, whatever it thinks of the size of the table.
+        found = f"mail.{key.name} = ANY (%s::text::{key.type}[]) AND mail.{key.name} = given.{key.name}"
+        return source, found, [named, array_of([row[0] for row in rows])]
     extracts = ", ".join(
         [f"JSON_EXTRACT(value, '$[{index}]') AS {column.name}" for index, column in enumerate(columns)]
     )
-    return f"(SELECT {extracts} FROM JSON_EACH(%s)) AS given", "mail.id = given.id", [json.dumps(rows)]  # noqa: S608
+    return f"(SELECT {extracts} FROM JSON_EACH(%s)) AS given", f"mail.{key.name} = given.{key.name}", [json.dumps(rows)]  # noqa: S608

@@ -53,7 +53,7 @@ SENT_STATES = (
 
 # From which states a mail service's word may move a mail: events come late and out of order, and must never move one
 # backwards.
-_MAY_FOLLOW = {
+MAY_FOLLOW = {
     OutgoingState.ACCEPTED: [OutgoingState.UNKNOWN],
     OutgoingState.FAILED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED, OutgoingState.DEFERRED],
     OutgoingState.DEFERRED: [OutgoingState.UNKNOWN, OutgoingState.ACCEPTED],
@@ -158,7 +158,7 @@ def move(model: type[Outgoing], *, outgoing_id: str, state: OutgoingState, detai
     """Move the mail of this id to what a mail service says of it, never backwards. `also` are other mails that may be
     moved to this state: what was to be sent again, say, and turns out to have arrived."""
     rows = model._default_manager.filter(public_id=outgoing_id)
-    may_move = Q(state__in=_MAY_FOLLOW[state])
+    may_move = Q(state__in=MAY_FOLLOW[state])
     moved = rows.filter(may_move if also is None else may_move | also).update(
         state=state, reason=detail, claim_token="", lease_until=None, not_before=None, settled_at=Now()
     )

@@ -61,8 +61,11 @@ def preferences_of(subscriber: Subscriber) -> Preferences:
     )
 
 
-def store_preferences(subscriber: Subscriber, chosen: Preferences, *, now: dt.datetime) -> None:
-    """Make these the reader's choices, in the caller's transaction. A new hour counts from `now` on."""
+def store_preferences(subscriber: Subscriber, chosen: Preferences, *, now: dt.datetime, is_new: bool = False) -> None:
+    """Make these the reader's choices, in the caller's transaction. A new hour counts from `now` on.
+
+    `is_new`: the row was made a moment ago, and nothing that was chosen before is to be taken away.
+    """
     Subscriber.objects.filter(pk=subscriber.pk).update(
         cadence=chosen.cadence,
         weekday=chosen.weekday,
@@ -78,8 +81,9 @@ def store_preferences(subscriber: Subscriber, chosen: Preferences, *, now: dt.da
         paused = Subscriber.objects.filter(pk=subscriber.pk, state=SubscriberState.PAUSED, paused_until__isnull=False)
         if subscriber.paused_until:
             paused.update(next_due_at=due_on(chosen.schedule, subscriber.paused_until))
-    set_topics(subscriber, chosen.topics)
-    _set_wishes(subscriber, chosen)
+    set_topics(subscriber, chosen.topics, is_new=is_new)
+    if not is_new or _asks_for_something(chosen):
+        _set_wishes(subscriber, chosen)
 
 
 def due_on(schedule: Schedule, day: dt.date) -> dt.datetime:
@@ -88,10 +92,11 @@ def due_on(schedule: Schedule, day: dt.date) -> dt.datetime:
     return next_due(schedule, after=midnight - dt.timedelta(seconds=1))
 
 
-def set_topics(subscriber: Subscriber, slugs: Sequence[str]) -> None:
+def set_topics(subscriber: Subscriber, slugs: Sequence[str], *, is_new: bool = False) -> None:
     """Make these the subscriber's topics, neither more nor fewer. Slugs nobody knows are the form's to refuse."""
     wanted = set(Topic.objects.active().filter(slug__in=slugs).values_list("id", flat=True))
-    Subscription.objects.filter(subscriber=subscriber).exclude(topic_id__in=wanted).delete()
+    if not is_new:
+        Subscription.objects.filter(subscriber=subscriber).exclude(topic_id__in=wanted).delete()
     Subscription.objects.bulk_create(
         [Subscription(subscriber=subscriber, topic_id=topic_id) for topic_id in sorted(wanted)], ignore_conflicts=True
     )
@@ -112,19 +117,21 @@ def _set_wishes(subscriber: Subscriber, chosen: Preferences) -> None:
         "wants_picks": chosen.wants_picks,
     }
     before = Wishes.objects.filter(subscriber=subscriber).values_list("interest", "seed_papers").first()
-    asks_for_something = any(
-        [
-            chosen.interest,
-            chosen.seed_papers,
-            chosen.mute_words,
-            chosen.followed_authors,
-            not chosen.wants_cross_lists,
-            not chosen.wants_picks,
-        ]
-    )
-    if asks_for_something:
+    if _asks_for_something(chosen):
         Wishes.objects.update_or_create(subscriber=subscriber, defaults=values)
     else:
         Wishes.objects.filter(subscriber=subscriber).delete()
     if (before or ("", [])) != (chosen.interest, list(chosen.seed_papers)):
         reader_taste_changed.send(sender=Subscriber, subscriber_id=subscriber.pk, is_more=False)
+
+
+def _asks_for_something(chosen: Preferences) -> bool:
+    """Whether they chose anything beyond topics, which most do not."""
+    return bool(
+        chosen.interest
+        or chosen.seed_papers
+        or chosen.mute_words
+        or chosen.followed_authors
+        or not chosen.wants_cross_lists
+        or not chosen.wants_picks
+    )

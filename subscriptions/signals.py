@@ -8,6 +8,9 @@ subscriber_confirmed = Signal()
 # Arguments: outgoing_id, state, detail, address_hash, is_soft_bounce, now. A mail service told us
 # what became of a mail that is no notice.
 mail_event_stored = Signal()
+# Arguments: words, state. The same of many mails at once, where there is nothing to do but to note it: `words` has what
+# was said of each, by its id. A receiver returns the ids of those it could move there.
+mails_settled = Signal()
 # Arguments: subscriber_id, first, count. A reader wants to see what we keep of them. A receiver returns a dict of plain
 # values, of long lists no more than `count` items from `first` on (None: all).
 reader_data_asked_for = Signal()

@@ -45,7 +45,7 @@ class UnsubscribeResult(Enum):
     ALREADY_UNSUBSCRIBED = auto()
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def request_subscription(*, address: str, preferences: Preferences, how: str, now: dt.datetime) -> int | None:
     """Somebody asked, at one of our doors, to subscribe this (normalised) address: every door comes through here.
 
@@ -69,7 +69,7 @@ def request_subscription(*, address: str, preferences: Preferences, how: str, no
     if subscriber.state != SubscriberState.ACTIVE:
         if not created:
             Subscriber.objects.filter(pk=subscriber.pk).update(state=SubscriberState.PENDING, paused_until=None)
-        store_preferences(subscriber, preferences, now=now)
+        store_preferences(subscriber, preferences, now=now, is_new=created)
     record_consent(subscriber, ConsentKind.REQUESTED, how=how, now=now)
     return notice_id
 
@@ -134,15 +134,14 @@ def forget_unconfirmed(*, now: dt.datetime) -> int:
 
 
 def _write_notice(subscriber: Subscriber, kind: NoticeKind, *, now: dt.datetime) -> int | None:
-    earlier = _notices_that_may_have_come(subscriber, kind)
-    if earlier.filter(created_at__gt=now - NOTICE_COOLDOWN).exists():
+    month_ago = now - dt.timedelta(days=UNCONFIRMED_DAYS)
+    earlier = _notices_that_may_have_come(subscriber, kind).filter(created_at__gt=month_ago)
+    came_at = list(earlier.values_list("created_at", flat=True))
+    if any(instant > now - NOTICE_COOLDOWN for instant in came_at):
         return None
-    if kind == NoticeKind.CONFIRMATION:
-        since = now - dt.timedelta(days=UNCONFIRMED_DAYS)
-        if subscriber.confirmed_at:
-            since = max(since, subscriber.confirmed_at)
-        if earlier.filter(created_at__gt=since).count() >= MAX_CONFIRMATIONS:
-            return None
+    since = max(month_ago, subscriber.confirmed_at or month_ago)
+    if kind == NoticeKind.CONFIRMATION and sum(instant > since for instant in came_at) >= MAX_CONFIRMATIONS:
+        return None
     notice = Notice.objects.create(
         kind=kind, subscriber=subscriber, address_hash=subscriber.address_hash, created_at=now
     )

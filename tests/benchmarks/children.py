@@ -21,6 +21,7 @@ from tests.benchmarks.admin_lists import make_long_tables, open_admin
 from tests.benchmarks.choosing import choose_for_all, make_wishes
 from tests.benchmarks.imports import export_list, import_list
 from tests.benchmarks.intake import feedparser_alone, forget_papers, store_feed, store_records
+from tests.benchmarks.load import count_load, prepare_load
 from tests.benchmarks.pages import make_day
 from tests.benchmarks.relevance import learn_for_many, rank_for_everybody
 from tests.benchmarks.search import ask_questions, make_papers
@@ -31,6 +32,7 @@ __all__ = [
     "ask_questions",
     "bomb_the_form",
     "choose_for_all",
+    "count_load",
     "export_list",
     "feedparser_alone",
     "forget_papers",
@@ -41,6 +43,7 @@ __all__ = [
     "make_papers",
     "make_wishes",
     "open_admin",
+    "prepare_load",
     "rank_for_everybody",
     "store_feed",
     "store_records",

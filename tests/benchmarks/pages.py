@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.benchmarks.bench import REPOSITORY, Bench
@@ -134,14 +134,15 @@ def serving(program: str, *, env: Mapping[str, str]) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait(port)
+        wait_until_up(port)
         yield port
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=40)
 
 
-def _wait(port: int) -> None:
+def wait_until_up(port: int) -> None:
+    """Until somebody listens there."""
     until = time.monotonic() + 60
     while True:
         try:
@@ -160,13 +161,21 @@ def _hello(bench: Bench) -> float:
 
 
 def _memory(port: int) -> float:
-    """Proportional set size of whoever listens there and of its children, in MB."""
-    found = 0.0
+    """Of whoever listens there and of its children."""
+    processes = []
     for process in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             if f"BIND=127.0.0.1:{port}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                lines = (process / "smaps_rollup").read_text(encoding="ascii").splitlines()
-                found += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            continue
+                processes.append(int(process.name))
+    return memory_of(processes)
+
+
+def memory_of(processes: Iterable[int]) -> float:
+    """Proportional set size of these processes together, in MB."""
+    found = 0.0
+    for process in processes:
+        # Some end while we look.
+        with suppress(OSError):
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
+            found += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
     return found

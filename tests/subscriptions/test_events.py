@@ -8,6 +8,7 @@ import pytest
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db.models import Q
+from django.dispatch import Signal
 from django.utils import timezone
 
 from digests.breaker import judge
@@ -25,7 +26,7 @@ from subscriptions.models import (
     SuppressionReason,
 )
 from subscriptions.outgoing import OutgoingState
-from subscriptions.signals import mail_event_stored
+from subscriptions.signals import mail_event_stored, mails_settled
 from tests.factories import make_delivery, make_edition, make_paper, make_subscriber
 from tests.subscriptions.steps import begin, claim, record
 
@@ -61,7 +62,10 @@ def event_for(mail: Delivery | Notice | None, event_type: str = EventType.DELIVE
 
 
 def tell(mail: Delivery | Notice | None, event_type: str = EventType.DELIVERED, **values: Any) -> bool:
-    return store_event(event_for(mail, event_type, **values), provider="Postmark")
+    """Whether it was new."""
+    before = MailEvent.objects.count()
+    store_event(event_for(mail, event_type, **values), provider="Postmark")
+    return MailEvent.objects.count() > before
 
 
 def apply() -> int:
@@ -142,8 +146,9 @@ def test_without_an_id_an_event_is_known_by_what_it_says(delivery: Delivery):
 
 def test_ids_of_two_services_do_not_collide(delivery: Delivery):
     event = event_for(delivery, event_id="1")
-    assert store_event(event, provider="Postmark")
-    assert store_event(event, provider="Mailgun")
+    for provider in ("Postmark", "Mailgun"):
+        store_event(event, provider=provider)
+    assert MailEvent.objects.count() == 2
 
 
 @pytest.mark.parametrize("event_type", [EventType.OPENED, EventType.CLICKED, EventType.SUBSCRIBED, "unheard of"])
@@ -205,18 +210,65 @@ def test_our_id_counts_before_that_of_the_service(delivery: Delivery):
     assert state_of(delivery) == OutgoingState.ACCEPTED
 
 
-def test_an_event_at_which_the_workers_time_is_up_is_applied_the_next_time(delivery: Delivery):
+@pytest.mark.parametrize(
+    ("signal", "event_type"), [(mails_settled, EventType.DELIVERED), (mail_event_stored, EventType.DEFERRED)]
+)
+def test_an_event_at_which_the_workers_time_is_up_is_applied_the_next_time(
+    delivery: Delivery, signal: Signal, event_type: str
+):
     def too_slow(sender: Any, **kwargs: Any) -> None:
         raise SoftTimeLimitExceeded
 
-    tell(delivery)
-    mail_event_stored.connect(too_slow)
+    tell(delivery, event_type)
+    signal.connect(too_slow)
     try:
         with pytest.raises(SoftTimeLimitExceeded):
             apply()
     finally:
-        mail_event_stored.disconnect(too_slow)
+        signal.disconnect(too_slow)
     assert apply() == 1
+    assert state_of(delivery) == event_type
+
+
+def test_what_cannot_be_noted_together_is_noted_one_by_one(delivery: Delivery):
+    def fail(sender: Any, **kwargs: Any) -> None:
+        raise ValueError("one of them is poison")
+
+    tell(delivery)
+    mails_settled.connect(fail)
+    try:
+        assert apply() == 1
+    finally:
+        mails_settled.disconnect(fail)
+    assert state_of(delivery) == OutgoingState.DELIVERED
+
+
+def test_many_that_arrived_are_noted_in_a_few_statements(delivery: Delivery, django_assert_max_num_queries: Any):
+    others = [
+        Delivery.objects.create(edition=delivery.edition, subscriber=make_subscriber(), due_at=HAPPENED, state=state)
+        for state in ["accepted"] * 20 + ["unknown", "deferred"]
+    ]
+    for mail in (delivery, *others):
+        tell(mail, description=f"250 OK {mail.pk}")
+    # Another time for one of them, and one that was overtaken by a complaint.
+    tell(delivery, event_id="another")
+    complained = Delivery.objects.create(
+        edition=delivery.edition, subscriber=make_subscriber(), due_at=HAPPENED, state="complained"
+    )
+    tell(complained)
+    with django_assert_max_num_queries(20):
+        assert apply() == 25
+    assert {state_of(mail) for mail in (delivery, *others)} == {OutgoingState.DELIVERED}
+    assert {mail.reason for mail in others} == {f"250 OK {mail.pk}" for mail in others}
+    assert state_of(complained) == OutgoingState.COMPLAINED
+    assert not MailEvent.objects.filter(applied_at__isnull=True).exists()
+
+
+def test_an_id_that_is_none_of_ours_harms_nobody(delivery: Delivery):
+    for strange in ('"},{', "\\", "'; --", "x" * 64, "ä" * 32):
+        tell(delivery, metadata={"outgoing_id": strange})
+    tell(delivery)
+    apply()
     assert state_of(delivery) == OutgoingState.DELIVERED
 
 

@@ -215,7 +215,7 @@ def test_what_could_not_be_stored_is_to_be_sent_again(client: Client, sent: Deli
     def fail(*args: Any, **values: Any) -> None:
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(MailEvent.objects, "get_or_create", fail)
+    monkeypatch.setattr(MailEvent.objects, "bulk_create", fail)
     client.raise_request_exception = False
     assert post(client, "postmark", "hard", sent) == 503
 
