@@ -65,6 +65,7 @@ check: $(DEV) ## Check format, lint, types, import directions, migrations and de
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive config papers subscriptions digests mailer limits
 	$(VENV)/bin/hadolint Dockerfile
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.secrets.yml
 	@$(CHECK_ENV) $(VENV)/bin/python manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(VENV)/bin/python manage.py check
 	@$(CHECK_ENV) $(DEPLOY_ENV) $(VENV)/bin/python manage.py check --deploy --fail-level WARNING

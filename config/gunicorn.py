@@ -14,11 +14,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # With settings that production refuses nothing is started, not even a process that could only fail.
 from django.conf import settings
 
-# Two processes of four threads: a core each, and who waits for the database lets others go on.
+# Two processes, a core each. Threads for those who wait meanwhile: for the database, and for the moment before which no
+# sign-up is answered. All visitors may sit in one process: it depends on who takes the connections of the proxy.
 bind = os.environ.get("BIND", "0.0.0.0:8000")
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES") or 2)
-threads = int(os.environ.get("WEB_THREADS") or 4)
+threads = int(os.environ.get("WEB_THREADS") or 16)
 # A request that takes longer than this has its process replaced.
 timeout = 30
 # On SIGTERM what is being answered is answered.

@@ -389,7 +389,7 @@ ACCEPTED_DOMAINS = frozenset(
     for name in env.items("ACCEPTED_DOMAINS", "Mail domains to accept although they are known as disposable.")
 )
 SIGNUP_ANSWER_MS = env.number(
-    "SIGNUP_ANSWER_MS", 250, "No sign-up is answered sooner, so that the time tells nobody who is subscribed."
+    "SIGNUP_ANSWER_MS", 100, "No sign-up is answered sooner, so that the time tells nobody who is subscribed."
 )
 
 API_RATE = max(

@@ -354,8 +354,8 @@ def array_of(values: Iterable[object]) -> str:
 
 def _given(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) -> tuple[str, str, list[Any]]:
     """These rows as a table `given` with these columns, the first of them a mail's key: for FROM, the condition that
-    finds their mails, and the parameters of both. The rows travel as one JSON text, so the statement's text stays the same
-    whatever their number: PostgreSQL can keep its plan."""
+    finds their mails, and the parameters of both. The rows travel as one JSON text, so the statement's text stays the
+    same whatever their number: PostgreSQL can keep its plan."""
     key = columns[0]
     if _is_postgres():
         named = json.dumps([dict(zip([column.name for column in columns], row, strict=True)) for row in rows])

@@ -36,7 +36,7 @@ LETTERS = 2000
 
 @shared_task
 def send_notices(ids: list[int]) -> None:
-    """Send these notices, and with them others that wait: in a rush one bell serves many, and the next finds nothing."""
+    """Send these notices, and others that wait with them: in a rush one bell serves many, and the next none."""
     waiting = due_ids(Notice, limit=BATCH)
     if not waiting:
         return

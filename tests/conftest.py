@@ -12,6 +12,7 @@ from pytest_django import Settings
 from digests.pages import caching
 from digests.shelf import clear_shelf
 from mailer.kept_lines import close_kept_lines
+from subscriptions.pages import signup
 
 pytest_plugins = ["tests.factories"]
 
@@ -36,6 +37,7 @@ def empty_shelf() -> None:
     """Nothing that an earlier test's digests were made of."""
     clear_shelf()
     caching.forget()
+    signup.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 address."""
 
 import logging
+import re
+import time
 from dataclasses import replace
 from math import ceil
 
@@ -10,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language_from_request
+from django.utils.translation import get_language, get_language_from_request
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -24,12 +26,16 @@ from subscriptions.guard import Admission, Admitted, TooMany, TooOften, Trapped,
 from subscriptions.pages.links import logged
 from subscriptions.proof import new_challenge
 from subscriptions.signup import request_subscription
+from subscriptions.stamps import new_stamp
 from subscriptions.words import papers_a_day
 
 logger = logging.getLogger(__name__)
 
 # So many authors a link to the form may name.
 MOST_LINKED = 10
+_STAMP = re.compile(rb'name="stamp" value="[^"]*"')
+# By language: when it was made, and the page.
+_blank_pages: dict[str, tuple[float, bytes]] = {}
 
 
 # The check protects what a visitor's cookies allow: a sign-up needs none, and does nothing before the address's owner
@@ -39,6 +45,8 @@ MOST_LINKED = 10
 def subscribe(request: HttpRequest) -> HttpResponse:
     """The whole form. With `preview` among what is sent, nothing is kept: it comes back with what the choice means."""
     if request.method != "POST":
+        if not request.GET:
+            return _show_blank(request)
         # Topics and authors may stand in a link to the form: they say what a page is about, not who follows it.
         topics = Topic.objects.active().filter(slug__in=request.GET.getlist("topics"))
         authors = shown_list(request.GET.getlist("authors")[:MOST_LINKED])
@@ -133,6 +141,23 @@ def _preview(request: HttpRequest, form: SubscribeForm) -> HttpResponse:
     if not form.data.get("email"):
         form.errors.pop("email", None)
     return _show(request, form)
+
+
+def _show_blank(request: HttpRequest) -> HttpResponse:
+    """The form as it is for everybody of this language, but for its stamp: writing out all topics takes longer than all
+    else on the site together, and this is the page that everybody needs."""
+    language = get_language() or ""
+    kept, now = _blank_pages.get(language), time.monotonic()
+    if kept is None or now - kept[0] >= settings.PAGE_CACHE_SECONDS:
+        made = _show(request, SubscribeForm(initial=initial_of(default_preferences())))
+        kept = _blank_pages[language] = (now, made.content)
+    stamp = f'name="stamp" value="{new_stamp()}"'.encode()
+    return HttpResponse(_STAMP.sub(lambda _: stamp, kept[1], count=1))
+
+
+def forget() -> None:
+    """Make the blank form anew for whoever asks next: for tests, and for the shell."""
+    _blank_pages.clear()
 
 
 def _show(request: HttpRequest, form: SubscribeForm, *, status: int = 200) -> HttpResponse:

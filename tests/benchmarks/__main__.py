@@ -88,7 +88,7 @@ def main() -> int:
 
 
 def write_pages(modules: dict[str, ModuleType], *, kept: dict[str, Any], figures: dict[str, float]) -> None:
-    """Both pages of docs/, from all that was ever measured here."""
+    """Both pages of docs/, from all that was ever measured here, and what was measured elsewhere before."""
     sections = [
         report.Section(
             name=name,
@@ -101,7 +101,7 @@ def write_pages(modules: dict[str, ModuleType], *, kept: dict[str, Any], figures
         for name in modules
         if name in kept
     ]
-    report.write(REPOSITORY / "docs" / "performance.md", sections)
+    report.write(REPOSITORY / "docs" / "performance.md", sections, names=list(modules))
     if set(figures) >= scale.NEEDED:
         scale.write(REPOSITORY / "docs" / "scale.md", figures)
 

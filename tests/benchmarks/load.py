@@ -2,10 +2,10 @@
 
 The site, a worker and beat run as they are deployed, on PostgreSQL (fsync on) and Valkey (append-only file), and share
 the two cores with both, with the mail service (Postmark's API, a stand-in that keeps a log) and with wrk, which asks at
-a fixed rate however long an answer takes. A visitor of the form waits out the 250 ms in which every address is answered,
-and each comes from a network of their own. One webhook of twenty is one that came before, as services repeat
-themselves. Afterwards everything is counted: each sign-up that was taken is a row and one mail, each event is stored once and applied,
-and nobody was answered with an error. `LOAD_SECONDS` says how long.
+a fixed rate however long an answer takes. A sign-up waits out the 100 ms before which no address is answered, and each
+comes from a network of its own. One webhook of twenty came before, as services repeat themselves. Afterwards everything
+is counted: each sign-up that was taken is a row and one mail, each event is stored once and applied, and nobody was
+answered with an error. `LOAD_SECONDS` says how long.
 """
 
 import base64
@@ -34,7 +34,7 @@ NAME = "load"
 PORT = 8911
 SECRET = "made-up-user:made-up-password-3f9c1d7e5a"
 PAPERS, READERS_TOPICS = 50, 24
-# So that no request waits for a connection while others wait for the 250 ms of the form.
+# So that no request waits for a connection while others are under way.
 CONNECTIONS = {"reads": 32, "signups": 48, "webhooks": 32}
 RATES = {"reads": 300, "signups": 50, "webhooks": 200}
 REPEATED = 20

@@ -1,4 +1,4 @@
-"""The page of the day, with fifty papers, read through gunicorn as it is deployed (two processes of four threads), by
+"""The page of the day, with fifty papers, read through gunicorn as it is deployed (two processes of 16 threads), by
 wrk with 16 connections on the same two cores: kept in memory, pressed as browsers ask for it, answered 304, and made
 anew each time. Beside it the least that this gunicorn can do: a WSGI program that says «hello». And one paper's page.
 """

@@ -31,21 +31,31 @@ class Section:
     notes: Sequence[str]
 
 
-def write(path: Path, sections: Sequence[Section]) -> None:
-    """The whole page."""
-    parts = [HEAD.format(machine=describe_machine())]
-    for section in sections:
-        rows = [
-            f"| `{name}` | {show(value)} | {section.meanings.get(name, '')} |"
-            for name, value in sorted(section.figures.items())
-        ]
-        table = ["| figure | value | what it is |", "|---|---:|---|", *rows]
-        parts.append(f"## {section.name.capitalize()}\n\n{section.about.strip()}\n\nMeasured on {section.date}.\n")
-        parts.append("\n".join(table) + "\n")
-        if section.notes:
-            parts.append("```\n" + "\n".join(section.notes) + "\n```\n")
-    parts.append(TRIED.read_text(encoding="utf-8"))
+def write(path: Path, sections: Sequence[Section], *, names: Sequence[str]) -> None:
+    """The whole page: these sections, and of the other benchmarks in `names` what stands there from another time."""
+    before = _read(path)
+    measured = {section.name: _write_section(section) for section in sections}
+    found = {name: measured.get(name) or before.get(name.capitalize(), "") for name in names}
+    parts = [HEAD.format(machine=describe_machine()), *filter(None, found.values()), TRIED.read_text(encoding="utf-8")]
     path.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _write_section(section: Section) -> str:
+    rows = [
+        f"| `{name}` | {show(value)} | {section.meanings.get(name, '')} |"
+        for name, value in sorted(section.figures.items())
+    ]
+    table = ["| figure | value | what it is |", "|---|---:|---|", *rows]
+    head = f"## {section.name.capitalize()}\n\n{section.about.strip()}\n\nMeasured on {section.date}.\n"
+    notes = ["```\n" + "\n".join(section.notes) + "\n```\n"] if section.notes else []
+    return "\n".join([head, "\n".join(table) + "\n", *notes])
+
+
+def _read(path: Path) -> dict[str, str]:
+    """The sections that stand on the page, by their headings."""
+    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    _, *parts = re.split(r"^## ", page, flags=re.MULTILINE)
+    return {part.partition("\n")[0]: f"## {part}".rstrip("\n") + "\n" for part in parts}
 
 
 def show(value: float) -> str:

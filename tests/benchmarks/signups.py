@@ -34,7 +34,7 @@ def run(bench: Bench) -> dict[str, float]:
         with open_database(SIGNUP_ANSWER_MS="0") as database:
             story = bench.ask("bomb_the_form", env=database.env, sign_ups=bench.n, readers=_READERS)
             bare = bench.ask("answer_times", env=database.env)
-            timed = bench.ask("answer_times", env={**database.env, "SIGNUP_ANSWER_MS": "250"})
+            timed = bench.ask("answer_times", env={**database.env, "SIGNUP_ANSWER_MS": "100"})
         assert story["to_victim"] <= 1
         assert story["attackers_mailed"] <= story["cap"]
         bench.note(

@@ -33,8 +33,25 @@ def test_ten_times_the_readers_need_ten_times_the_digests_a_second(tmp_path: Pat
 
 def test_the_page_of_figures_names_the_machine_and_each_figure(tmp_path: Path):
     section = report.Section("delivery", "2026-11-25", "All of it.", FIGURES, {"message_kb": "the message"}, ["60 % x"])
-    report.write(tmp_path / "performance.md", [section])
+    report.write(tmp_path / "performance.md", [section], names=["delivery"])
     page = (tmp_path / "performance.md").read_text()
     assert "Machine: " in page
     assert "| `message_kb` | 38.0 | the message |" in page
     assert "| `pipeline_postgres_per_s` | 2,000 |" in page
+
+
+def test_what_was_not_measured_this_time_stays_on_the_page(tmp_path: Path):
+    path = tmp_path / "performance.md"
+    names = ["delivery", "pages", "search"]
+    for name, value in (("pages", 1.0), ("search", 2.0), ("delivery", 3.0), ("pages", 4.0)):
+        report.write(
+            path, [report.Section(name, "today", f"About {name}.", {f"{name}_ms": value}, {}, [])], names=names
+        )
+    page = path.read_text()
+    assert [line for line in page.splitlines() if line.startswith("| `")] == [
+        "| `delivery_ms` | 3.00 |  |",
+        "| `pages_ms` | 4.00 |  |",
+        "| `search_ms` | 2.00 |  |",
+    ]
+    report.write(path, [], names=["delivery"])
+    assert "Pages" not in path.read_text()

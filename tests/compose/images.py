@@ -41,7 +41,13 @@ if [ ! -s "$data/PG_VERSION" ]; then
 fi
 exec setpriv --reuid=postgres --regid=postgres --init-groups postgres -D "$data" -c listen_addresses='*'
 """,
-    "valkey": '#!/bin/sh\nshift\nexec redis-server --dir /data --bind 0.0.0.0 --protected-mode no "$@"\n',
+    "valkey": """#!/bin/sh
+set -e
+shift
+cd /data
+find . \\! -user redis -exec chown redis '{}' +
+exec setpriv --reuid=redis --regid=redis --clear-groups redis-server --bind 0.0.0.0 --protected-mode no "$@"
+""",
     "caddy": "#!/bin/sh\nexport XDG_DATA_HOME=/data XDG_CONFIG_HOME=/config\n"
     "exec caddy run --config /etc/caddy/Caddyfile\n",
     "mailcatcher": "#!/bin/sh\nexec python3 /mailcatcher.py\n",

@@ -1,7 +1,4 @@
-"""The compose file, held against the compose specification and against what we promise of it, without a container.
-
-https://github.com/compose-spec/compose-spec/blob/main/05-services.md
-"""
+"""The compose file, held against what we promise of it, without a container."""
 
 import re
 from pathlib import Path
@@ -11,35 +8,14 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TOP = {"name", "services", "networks", "volumes", "configs", "secrets", "include"}
-SERVICE = set(
-    """
-    annotations attach build blkio_config cap_add cap_drop cgroup cgroup_parent command configs
-    container_name cpus depends_on deploy device_cgroup_rules devices dns dns_opt dns_search domainname
-    entrypoint env_file environment expose extends external_links extra_hosts group_add healthcheck hostname
-    image init ipc isolation labels links logging mac_address mem_limit mem_reservation mem_swappiness
-    memswap_limit network_mode networks oom_kill_disable oom_score_adj pid pids_limit platform ports
-    post_start pre_stop privileged profiles pull_policy read_only restart runtime scale secrets security_opt
-    shm_size stdin_open stop_grace_period stop_signal storage_opt sysctls tmpfs tty ulimits user userns_mode
-    uts volumes volumes_from working_dir
-    """.split()
-)
-HEALTHCHECK = {"test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"}
-CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
-DURATION = re.compile(r"(\d+(h|ms|m|s|us))+")
 OURS = ("web", "worker", "learner", "beat", "migrate")
 
 
 def faults(file: dict[str, Any]) -> list[str]:
-    """What the specification does not know, by its place."""
-    found = [f"{key}" for key in file if key not in TOP and not key.startswith("x-")]
+    """Names that lead nowhere. That each key is one of the specification is a part of `make check`."""
+    found = []
     for name, service in file["services"].items():
-        found += [f"{name}.{key}" for key in service if key not in SERVICE]
-        check = service.get("healthcheck", {})
-        found += [f"{name}.healthcheck.{key}" for key in check if key not in HEALTHCHECK]
-        times = [check.get(key) for key in ("interval", "timeout", "start_period")] + [service.get("stop_grace_period")]
-        found += [f"{name}: {time}" for time in times if time and not DURATION.fullmatch(str(time))]
-        found += [f"{name} -> {other}" for other in _others(service) if other not in file["services"]]
+        found += [f"{name} -> {other}" for other in service.get("depends_on") or {} if other not in file["services"]]
         found += [
             f"{name}: network {network}" for network in service.get("networks", []) if network not in file["networks"]
         ]
@@ -47,14 +23,7 @@ def faults(file: dict[str, Any]) -> list[str]:
             source = volume.split(":")[0]
             if not source.startswith((".", "/")) and source not in file["volumes"]:
                 found.append(f"{name}: volume {source}")
-        for other in (service.get("depends_on") or {}).values():
-            if other.get("condition") not in CONDITIONS:
-                found.append(f"{name}: {other}")
     return found
-
-
-def _others(service: dict[str, Any]) -> list[str]:
-    return list(service.get("depends_on") or {})
 
 
 @pytest.fixture
@@ -63,28 +32,40 @@ def file() -> dict[str, Any]:
     return found
 
 
-def test_it_holds_nothing_that_the_specification_does_not_know(file: dict[str, Any]):
+def test_every_name_in_it_leads_somewhere(file: dict[str, Any]):
     assert faults(file) == []
 
 
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [
-        (lambda file: file["services"]["web"].update(helthcheck={}), "web.helthcheck"),
-        (lambda file: file["services"]["web"]["healthcheck"].update(retry=3), "web.healthcheck.retry"),
-        (lambda file: file["services"]["web"].update(stop_grace_period="soon"), "web: soon"),
         (
             lambda file: file["services"]["web"].update(depends_on={"databse": {"condition": "service_healthy"}}),
             "databse",
         ),
         (lambda file: file["services"]["web"].update(networks=["inner"]), "network inner"),
         (lambda file: file["services"]["web"].update(volumes=["keptt:/x"]), "volume keptt"),
-        (lambda file: file.update(sevices={}), "sevices"),
     ],
 )
 def test_a_slip_of_the_pen_is_found(file: dict[str, Any], spoil: Any, named: str):
     spoil(file)
     assert any(named in fault for fault in faults(file))
+
+
+@pytest.mark.parametrize("name", ["database", "valkey", "proxy", "mailcatcher"])
+def test_nobody_elses_program_can_do_more_than_it_needs(file: dict[str, Any], name: str):
+    service = file["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    # Becoming the user they run as, and making the folder with the data theirs.
+    assert set(service.get("cap_add", [])) <= {
+        "CHOWN",
+        "DAC_READ_SEARCH",
+        "FOWNER",
+        "NET_BIND_SERVICE",
+        "SETGID",
+        "SETUID",
+    }
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -165,7 +146,6 @@ def test_every_secret_can_be_a_file_and_each_file_is_handed_to_who_reads_it(file
     more = yaml.safe_load((REPOSITORY / "docker-compose.secrets.yml").read_text(encoding="utf-8"))
     assert set(more["services"]) == {*OURS, "database"}
     for name, service in more["services"].items():
-        assert set(service) <= SERVICE
         assert set(service["secrets"]) <= set(more["secrets"])
         for key, path in service["environment"].items():
             if key.endswith("_FILE"):
