@@ -1,6 +1,6 @@
 """Token buckets, closed doors and turns: the one limiter of fetching, sending and sign-up.
 
-Every step is ONE conditional UPDATE of the bucket's row, judged by the database's own clock, so any number of processes
+Every step is ONE conditional change of the bucket's row, judged by the database's own clock, so any number of processes
 on any number of hosts keep a limit together, and a restart forgets nothing. What a limit is (its `Rate`) stands in the
 settings or the code of whoever asks; the row only knows how far it is used up.
 """
@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, Q
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Now
 
 from limits.models import Bucket
 
@@ -48,11 +49,11 @@ def take(name: str, *, rate: Rate, count: int = 1) -> Grant:
     """
     wanted = min(count, rate.burst)
     for _ in range(4):
-        if _take_exactly(name, rate, wanted):
+        room = rate.spacing(rate.burst - wanted)
+        if _move_on(name, by=rate.spacing(wanted), room=room, only_open=True) is not None:
             return Grant(wanted)
         row = _look(name)
         if row is None:
-            _make([name])
             continue
         closed = _seconds_until(row["closed_until"], row["now"])
         if closed > 0:
@@ -73,17 +74,9 @@ def reserve(name: str, *, rate: Rate, longest: dt.timedelta) -> float | None:
     None, and nothing taken, where that would be later than in `longest`. Of several who reserve at the same instant
     some may be told a later turn than their own, never an earlier one. Closures do not count.
     """
-    is_soon = Q(free_at__lte=Now() + longest + rate.spacing(rate.burst - 1))
-    for _ in range(2):
-        taken = Bucket.objects.filter(is_soon, pk=name).update(free_at=Greatest(F("free_at"), Now()) + rate.spacing())
-        row = _look(name)
-        if row is None:
-            _make([name])
-            continue
-        if not taken:
-            return None
-        return max(0.0, _seconds_until(row["free_at"], row["now"]) - rate.spacing(rate.burst).total_seconds())
-    return None
+    room = longest + rate.spacing(rate.burst - 1)
+    ahead = _move_on(name, by=rate.spacing(), room=room, only_open=False)
+    return None if ahead is None else max(0.0, ahead - rate.spacing(rate.burst).total_seconds())
 
 
 def has_some(name: str, *, rate: Rate) -> bool:
@@ -115,6 +108,27 @@ def forget_full(prefix: str) -> int:
     is_free = Q(held_until__isnull=True) | Q(held_until__lte=Now())
     count, _ = Bucket.objects.filter(is_open, is_free, name__startswith=prefix, free_at__lte=Now()).delete()
     return count
+
+
+_MOVE_ON_POSTGRES = """
+    INSERT INTO limits_bucket AS bucket (name, free_at, holder)
+    VALUES (%s, STATEMENT_TIMESTAMP() + %s * INTERVAL '1 microsecond', '')
+    ON CONFLICT (name) DO UPDATE
+        SET free_at = GREATEST(bucket.free_at, STATEMENT_TIMESTAMP()) + %s * INTERVAL '1 microsecond'
+    WHERE bucket.free_at <= STATEMENT_TIMESTAMP() + %s * INTERVAL '1 microsecond'
+        AND (%s OR bucket.closed_until IS NULL OR bucket.closed_until <= STATEMENT_TIMESTAMP())
+    RETURNING EXTRACT(EPOCH FROM bucket.free_at - STATEMENT_TIMESTAMP())
+"""
+# Instants are texts there, and Django's own function adds microseconds to them.
+_NOW_SQLITE = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
+_MOVE_ON_SQLITE = f"""
+    INSERT INTO limits_bucket AS bucket (name, free_at, holder)
+    VALUES (%s, DJANGO_FORMAT_DTDELTA('+', {_NOW_SQLITE}, %s), '')
+    ON CONFLICT (name) DO UPDATE SET free_at = DJANGO_FORMAT_DTDELTA('+', MAX(bucket.free_at, {_NOW_SQLITE}), %s)
+    WHERE bucket.free_at <= DJANGO_FORMAT_DTDELTA('+', {_NOW_SQLITE}, %s)
+        AND (%s OR bucket.closed_until IS NULL OR bucket.closed_until <= {_NOW_SQLITE})
+    RETURNING free_at || '', {_NOW_SQLITE}
+"""  # noqa: S608 - all of it is ours
 
 
 def give_back(name: str, *, rate: Rate, count: int) -> None:
@@ -151,13 +165,22 @@ def release(name: str, *, token: str) -> None:
     Bucket.objects.filter(pk=name, holder=token).update(holder="", held_until=None)
 
 
-def _take_exactly(name: str, rate: Rate, count: int) -> bool:
-    is_open = Q(closed_until__isnull=True) | Q(closed_until__lte=Now())
-    has_them = Q(free_at__lte=Now() + rate.spacing(rate.burst - count))
-    changed = Bucket.objects.filter(is_open, has_them, pk=name).update(
-        free_at=Greatest(F("free_at"), Now()) + rate.spacing(count)
-    )
-    return changed == 1
+def _move_on(name: str, *, by: dt.timedelta, room: dt.timedelta, only_open: bool) -> float | None:
+    """Take tokens worth `by` from the bucket, a new and full one where there is none, if it would be full within
+    `room` from now. Returns in how many seconds it is full after that, or None where nothing was taken.
+
+    One statement, since every sign-up and every fetch asks for several: `INSERT … ON CONFLICT … RETURNING`, which both
+    databases know.
+    """
+    is_postgres = connection.vendor == "postgresql"
+    by_us, room_us = (span // dt.timedelta(microseconds=1) for span in (by, room))
+    with connection.cursor() as cursor:
+        statement = _MOVE_ON_POSTGRES if is_postgres else _MOVE_ON_SQLITE
+        cursor.execute(statement, [name, by_us, by_us, room_us, not only_open])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return max(0.0, float(row[0])) if is_postgres else _seconds_until(*map(dt.datetime.fromisoformat, row))
 
 
 def _look(name: str) -> Mapping[str, Any] | None:

@@ -34,7 +34,8 @@ def test_a_short_wait_is_waited(monkeypatch: pytest.MonkeyPatch):
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
-        Bucket.objects.update(free_at=dt.datetime.now(dt.UTC))
+        # SQLite tells the time in thousandths: what is free at this very moment is not always free yet.
+        Bucket.objects.update(free_at=dt.datetime.now(dt.UTC) - dt.timedelta(milliseconds=10))
 
     monkeypatch.setattr(gates.time, "sleep", sleep)
     ask("rss.arxiv.org")
@@ -128,7 +129,8 @@ def test_an_hour_that_begins_while_we_wait_is_respected(monkeypatch: pytest.Monk
 
     def sleep(seconds: float) -> None:
         clock[0] += 30
-        Bucket.objects.update(free_at=dt.datetime.now(dt.UTC))
+        # SQLite tells the time in thousandths: what is free at this very moment is not always free yet.
+        Bucket.objects.update(free_at=dt.datetime.now(dt.UTC) - dt.timedelta(milliseconds=10))
 
     monkeypatch.setattr(gates.time, "sleep", sleep)
     before_midnight = dt.datetime(2026, 5, 5, 23, 59, 50, tzinfo=dt.UTC)
