@@ -97,7 +97,7 @@ def _file() -> str:
 # pipe without anybody at its other end stops them at the next octet.
 
 _SCHEMA = "public"
-# Behind somebody who changes a table; with us gone, nobody would tell it to stop waiting.
+# Behind somebody who holds a table: everybody else waits behind us, and with us gone nobody would end that.
 _LOCK_MILLISECONDS = 60_000
 
 
@@ -120,7 +120,7 @@ def _load_postgres(path: Path, *, then: str) -> None:
     load = [_program("psql"), "--no-psqlrc", "--quiet", f"--output={os.devnull}"]
     load += ["--set=ON_ERROR_STOP=1", *_where()]
     # Whatever is there goes, what a newer version made as well: it would be in the way of its own migrations.
-    first = f"BEGIN;\nDROP SCHEMA {_SCHEMA} CASCADE;\nCREATE SCHEMA {_SCHEMA};\n"
+    first = f"BEGIN;\nSET lock_timeout = {_LOCK_MILLISECONDS};\nDROP SCHEMA {_SCHEMA} CASCADE;\nCREATE SCHEMA {_SCHEMA};\n"
     last = f"SET search_path = {_SCHEMA};\n{then};\nCOMMIT;\n"
     connection.close()
     try:
