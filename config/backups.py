@@ -17,13 +17,12 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from config import dumps
 from config.env import KEY_NAMES
-from config.workplaces import workplace
+from config.workplaces import sweep_workplaces, workplace
 
 FORMAT = 1
 LIST, DATABASE, KEYS = "backup.json", "database", "keys.json"
 NAME = "daily-papers-{at:%Y-%m-%dT%H-%M-%SZ}.tar"
 _CHUNK = 1 << 20
-_WORKPLACE = ".backup-"
 
 
 class BadBackupError(ValueError):
@@ -43,11 +42,21 @@ class Contents:
     sums: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What went, and what is there but damaged: that counts for nothing."""
+
+    gone: list[Path]
+    damaged: list[Path]
+
+
 def make_backup(folder: Path, *, now: dt.datetime) -> Path:
     """Write a backup into this folder, under a name with the instant in it, readable by its owner alone. It is there
     whole or not at all. Raises DumpError, BadBackupError or OSError."""
-    path = folder / NAME.format(at=now.astimezone(dt.UTC))
-    with workplace(folder, prefix=_WORKPLACE) as place:
+    path = _free_name(folder, at=now.astimezone(dt.UTC))
+    # What a killed restore left is a whole database, and there may never be another restore.
+    sweep_workplaces(settings.VAR_DIR)
+    with workplace(folder) as place:
         database, draft = place / DATABASE, place / path.name
         rows = dumps.dump(database)
         _pack(draft, database=database, rows=rows, now=now)
@@ -95,14 +104,6 @@ def applied_migrations() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationRecorder(connection).applied_migrations())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """What went, and what is there but damaged: that counts for nothing."""
-
-    gone: list[Path]
-    damaged: list[Path]
-
-
 def prune_backups(folder: Path, *, keep: int) -> Pruned:
     """Delete what is older than the newest so many whole backups of this folder. Each of these is read through first: a
     damaged one (a copy that was cut off, a disk that forgot) must not cost a good one its place. Raises OSError."""
@@ -121,6 +122,13 @@ def prune_backups(folder: Path, *, keep: int) -> Pruned:
     for path in gone:
         path.unlink(missing_ok=True)
     return Pruned(gone=gone, damaged=damaged)
+
+
+def _free_name(folder: Path, *, at: dt.datetime) -> Path:
+    # One of the very same second must not take the place of another.
+    while (path := folder / NAME.format(at=at)).exists():
+        at += dt.timedelta(seconds=1)
+    return path
 
 
 def _is_whole(path: Path) -> bool:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.db import connection, transaction
 
@@ -120,7 +120,9 @@ def _load_postgres(path: Path, *, then: str) -> None:
     load = [_program("psql"), "--no-psqlrc", "--quiet", f"--output={os.devnull}"]
     load += ["--set=ON_ERROR_STOP=1", *_where()]
     # Whatever is there goes, what a newer version made as well: it would be in the way of its own migrations.
-    first = f"BEGIN;\nSET lock_timeout = {_LOCK_MILLISECONDS};\nDROP SCHEMA {_SCHEMA} CASCADE;\nCREATE SCHEMA {_SCHEMA};\n"
+    first = (
+        f"BEGIN;\nSET lock_timeout = {_LOCK_MILLISECONDS};\nDROP SCHEMA {_SCHEMA} CASCADE;\nCREATE SCHEMA {_SCHEMA};\n"
+    )
     last = f"SET search_path = {_SCHEMA};\n{then};\nCOMMIT;\n"
     connection.close()
     try:
@@ -136,13 +138,11 @@ def _load_postgres(path: Path, *, then: str) -> None:
 
 
 def _out(program: "subprocess.Popen[bytes]") -> IO[bytes]:
-    assert program.stdout
-    return program.stdout
+    return cast("IO[bytes]", program.stdout)
 
 
 def _in(program: "subprocess.Popen[bytes]") -> IO[bytes]:
-    assert program.stdin
-    return program.stdin
+    return cast("IO[bytes]", program.stdin)
 
 
 def _program(name: str) -> str:

@@ -25,8 +25,8 @@ _UNFINISHED = (
     "instead, take an empty database."
 )
 _HAS_READERS = (
-    "The PostgreSQL has readers already: a move never mixes two installations. If they came by a move that was killed at "
-    "its very end, everything is there, as manage.py status shows; if not, take an empty database and migrate it."
+    "The PostgreSQL has readers already: a move never mixes two installations. If they came by a move that was killed "
+    "at its very end, everything is there, as manage.py status shows; if not, take an empty database and migrate it."
 )
 
 
@@ -38,8 +38,6 @@ def move(file: Path, *, dry_run: bool, told: Callable[[str, int], object]) -> di
     """Copy everything. Returns the number of rows by table. Raises CannotMoveError."""
     if connection.vendor != "postgresql":
         raise CannotMoveError("The database that is configured is no PostgreSQL: set DATABASE_URL.")
-    if not file.is_file():
-        raise CannotMoveError(f"There is no file {file}.")
     _open_source(file)
     try:
         _compare_migrations()
@@ -67,6 +65,12 @@ def _refuse_readers() -> None:
 
 
 def _open_source(file: Path) -> None:
+    try:
+        file.open("rb").close()
+    except FileNotFoundError as error:
+        raise CannotMoveError(f"There is no file {file}.") from error
+    except OSError as error:
+        raise CannotMoveError(f"{file} cannot be read: {error.strerror}.") from error
     # Only read: a mistake here cannot cost what is there. Where nothing waits in its log, not even a lock is written
     # beside it, for which a folder that is mounted to be read would have no room.
     file = file.resolve()

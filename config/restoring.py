@@ -21,7 +21,6 @@ from subscriptions.signup import unsubscribe
 from subscriptions.suppression import suppress
 
 _APPS = {"papers", "subscriptions", "digests", "mailer", "limits"}
-_WORKPLACE = ".restore-"
 # The words of a hold: while a restore is under way, and once it came to its end.
 _UNFINISHED = (
     "The database was put back from a backup, but that did not come to its end: who left since is not let go yet. "
@@ -86,7 +85,7 @@ def restore(path: Path, *, now: dt.datetime) -> Restored:
             "The backup is older than holding itself is: restore it with the version that made it."
         )
     # Not where temporary files lie, which may be memory: it takes as much room as the database.
-    with workplace(settings.VAR_DIR, prefix=_WORKPLACE) as folder:
+    with workplace(settings.VAR_DIR) as folder:
         dumps.load(unpack_database(path, into=folder), then=hold)
     migrated, let_go = finish_restore(since=contents.made_at, now=now)
     return Restored(contents=contents, migrated=migrated, let_go=let_go)

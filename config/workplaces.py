@@ -1,4 +1,4 @@
-"""A folder to work in that is gone afterwards, also where the process was killed: whoever works there next removes it."""
+"""A folder to work in that is gone afterwards; where the process was killed, the next one to work there removes it."""
 
 import contextlib
 import fcntl
@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-_LOCK = "lock"
+_PREFIX, _LOCK = ".at-work-", "lock"
 
 
 @contextlib.contextmanager
-def workplace(parent: Path, *, prefix: str) -> Iterator[Path]:
+def workplace(parent: Path) -> Iterator[Path]:
     """A new folder in `parent` for its owner alone, until the end of the block. What is left of those who were killed
     goes first, for it may fill the disk; what somebody works in right now stays. Raises OSError."""
     parent.mkdir(parents=True, exist_ok=True)
-    sweep_workplaces(parent, prefix=prefix)
-    folder, lock = _make(parent, prefix=prefix)
+    sweep_workplaces(parent)
+    folder, lock = _make(parent)
     with lock:
         try:
             yield folder
@@ -26,19 +26,19 @@ def workplace(parent: Path, *, prefix: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep_workplaces(parent: Path, *, prefix: str) -> None:
-    """Remove the folders of this prefix in which nobody works any more."""
-    for folder in parent.glob(f"{prefix}*/"):
+def sweep_workplaces(parent: Path) -> None:
+    """Remove what is left in `parent` of those who were killed at work there."""
+    for folder in parent.glob(f"{_PREFIX}*/"):
         lock = _lock(folder)
         if lock is not None:
             with lock:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make(parent: Path, *, prefix: str) -> tuple[Path, IO[bytes]]:
+def _make(parent: Path) -> tuple[Path, IO[bytes]]:
     # A sweep that comes by before the lock is held takes the folder away: then another one is made.
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         lock = _lock(folder)
         if lock is not None:
             return folder, lock

@@ -5,6 +5,7 @@ can be tried.
 """
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import resource
@@ -93,14 +94,12 @@ def sender() -> Iterator[Started]:
         sending.kill()
 
 
-def sweep(*words: object, moments: int, seconds: float, number: int = signal.SIGKILL) -> Iterator[bool]:
-    """Start the command again and again, and kill it at so many moments spread over so many seconds: whether it was
-    still at work."""
-    for moment in range(moments):
+def sweep(*words: object, moments: int, seconds: float) -> Iterator[bool]:
+    """Start the command again and again, and end it at so many moments spread over so many seconds, by SIGKILL and by
+    SIGTERM in turn: whether it was still at work."""
+    for moment, number in zip(range(moments), itertools.cycle([signal.SIGKILL, signal.SIGTERM]), strict=False):
         command = start(*words)
-        until = time.monotonic() + seconds * moment / moments
-        wait_for(lambda until=until, command=command: time.monotonic() > until or command.is_over, seconds=seconds,
-                 pause=0.002)  # fmt: skip
+        command.process.join(seconds * moment / moments)
         yield command.kill(number)
 
 
@@ -108,9 +107,9 @@ def load_ballast(megabytes: int) -> None:
     """Rows that cannot be packed, so that copying takes a while."""
     from django.contrib.sessions.models import Session
 
-    made = (Session(session_key=f"{number}", session_data=os.urandom(500_000).hex(), expire_date=timezone.now())
-            for number in range(megabytes))  # fmt: skip
-    Session.objects.bulk_create(made, batch_size=4)
+    for number in range(megabytes):
+        octets = os.urandom(500_000).hex()
+        Session.objects.create(session_key=f"{number}", session_data=octets, expire_date=timezone.now())
 
 
 def programs_at_work(name: str) -> int:
@@ -128,8 +127,9 @@ def programs_at_work(name: str) -> int:
 
 def _start(work: Callable[..., None], *args: Any) -> Started:
     output = Path(settings.VAR_DIR) / f"said-{time.monotonic_ns()}"
-    database, chosen = connection.settings_dict["NAME"], {"VAR_DIR": settings.VAR_DIR, "OUTBOX_DIR": settings.OUTBOX_DIR}
-    process = _fork.Process(target=_prepare_and, args=(work, str(database), chosen, output, *args))
+    database = str(connection.settings_dict["NAME"])
+    chosen = {name: getattr(settings, name) for name in ("VAR_DIR", "OUTBOX_DIR")}
+    process = _fork.Process(target=_prepare_and, args=(work, database, chosen, output, *args), daemon=True)
     process.start()
     return Started(process, output)
 
@@ -155,11 +155,12 @@ def _manage(words: list[str], most_octets: int) -> None:
 def _send() -> None:
     from digests.delivering import due_deliveries, send_deliveries
 
-    while True:
+    parent = os.getppid()
+    while os.getppid() == parent:
         # As a worker does whose database is being put back: what fails now is tried again.
         with contextlib.suppress(DatabaseError):
             send_deliveries(due_deliveries(limit=100), now=timezone.now())
         if connection.needs_rollback or connection.errors_occurred:
             connection.close()
-        print("looked")
+        sys.stdout.write("looked\n")
         time.sleep(0.02)

@@ -3,7 +3,6 @@ and held. Nobody gets a mail of it before the owner has said so."""
 
 import datetime as dt
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,11 +68,10 @@ def go_on_as_sent() -> None:
 
 
 def left_over() -> list[Path]:
-    return list(settings.VAR_DIR.glob(".restore-*"))
+    return list(settings.VAR_DIR.glob(".at-work-*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_at_any_moment_while_a_worker_sends(backup: Path, number: int):
+def test_killed_at_any_moment_while_a_worker_sends(backup: Path):
     killed, put_back = 0, 0
     with sender() as sending:
         started = time.monotonic()
@@ -82,7 +80,7 @@ def test_killed_at_any_moment_while_a_worker_sends(backup: Path, number: int):
         seconds = time.monotonic() - started
         assert is_put_back()
         go_on_as_sent()
-        for was_at_work in sweep("restore", backup, "--replace", moments=10, seconds=seconds, number=number):
+        for was_at_work in sweep("restore", backup, "--replace", moments=12, seconds=seconds):
             killed += was_at_work
             if is_put_back():
                 put_back += 1
@@ -106,7 +104,7 @@ def somebody_reads_or_writes() -> Iterator[None]:
 def waits_to_write() -> bool:
     if connection.vendor == "postgresql":
         return bool(programs_at_work("psql"))
-    return any(settings.VAR_DIR.glob(".restore-*/*.made-ready"))
+    return any(settings.VAR_DIR.glob(".at-work-*/*.made-ready"))
 
 
 def test_killed_while_it_waits_to_write_it_does_not_write_any_more(backup: Path):
@@ -114,9 +112,11 @@ def test_killed_while_it_waits_to_write_it_does_not_write_any_more(backup: Path)
         assert start("restore", backup, "--replace").reach(waits_to_write).kill()
         assert left_over()
     assert not is_put_back()
+    # It is a whole database that lies there; it does not wait for another restore.
+    run("backup", "--to", backup.parent)
+    assert left_over() == []
     run("restore", backup, "--replace")
     assert is_put_back()
-    assert left_over() == []
 
 
 @contextmanager
@@ -142,8 +142,7 @@ def test_killed_before_those_who_left_are_let_go(backup: Path, then: str):
     left.refresh_from_db()
     assert (is_put_back(), left.state) == (True, SubscriberState.ACTIVE)
     # Whoever looks is told, and nothing leaves.
-    assert "did not come to its end" in run("status", code=1)
-    assert "--replace" in run("after_restore")
+    assert "did not come to its end: who left since is not let go yet" in run("after_restore")
     send_all()
     assert mails() == READERS
     if then == "restore":
@@ -158,9 +157,7 @@ def test_killed_before_those_who_left_are_let_go(backup: Path, then: str):
     assert states() == ["accepted"] * (READERS - 1) + ["skipped"]
 
 
-def test_what_a_worker_had_in_hand_does_not_leave_after_the_restore(
-    own_folder: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_a_worker_had_in_hand_does_not_leave_after_the_restore(own_folder: Path, monkeypatch: pytest.MonkeyPatch):
     a_morning(READERS)
     choose, path = delivering.choose_digest, own_folder / "kept"
 

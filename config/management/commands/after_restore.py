@@ -22,9 +22,9 @@ class Command(AnsweringCommand):
     help = (
         "While sending is held after a restore: list the editions that may have been sent since the backup, say of one "
         "that it was, and let everything go on. What you do not say was sent is sent, so a reader may have it twice; "
-        "what you say was sent and was not, nobody gets. Your mail service's log tells which. Where a restore was broken "
-        "off, or the database was put back by other means, release first lets those go who left since, and stops "
-        "letters that were on their way.\n\n"
+        "what you say was sent and was not, nobody gets. Your mail service's log tells which. Where a restore was "
+        "broken off, or the database was put back by other means, release first lets those go who left since, and "
+        "stops letters that were on their way.\n\n"
         "  manage.py after_restore                     list them\n"
         "  manage.py after_restore sent 2026-11-23     its mails that wait are skipped, with this as the reason\n"
         "  manage.py after_restore release             let sending go on\n\n"

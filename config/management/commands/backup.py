@@ -13,7 +13,6 @@ from config.backups import BadBackupError, Pruned, make_backup, prune_backups, r
 from config.dumps import DumpError
 from papers.management.answering import AnsweringCommand
 
-
 _NOTHING = Pruned(gone=[], damaged=[])
 
 
@@ -35,7 +34,7 @@ class Command(AnsweringCommand):
             "--keep",
             metavar="N",
             type=int,
-            help="Delete what is older than the newest N whole ones in that folder afterwards; they are read through first.",
+            help="Delete what is older than the newest N whole ones in that folder afterwards; these are read through.",
         )
         super().add_arguments(parser)
 
