@@ -24,7 +24,7 @@ from django.core.management import execute_from_command_line
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from tests.chaos.processes import wait_for
+from tests.chaos.processes import freeze, wait_for
 
 django.setup()
 _fork = multiprocessing.get_context("forkserver")
@@ -101,6 +101,16 @@ def sweep(*words: object, moments: int, seconds: float) -> Iterator[bool]:
         command = start(*words)
         command.process.join(seconds * moment / moments)
         yield command.kill(number)
+
+
+@contextlib.contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """It stands still until the end of the block."""
+    freeze(process)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 def load_ballast(megabytes: int) -> None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import datetime as dt
-import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +11,8 @@ import pytest
 from django.db import connection
 
 from config.backups import make_backup, read_backup
-from tests.chaos.processes import freeze, wait_for
-from tests.config.killable import load_ballast, programs_at_work, run, start, sweep
+from tests.chaos.processes import wait_for
+from tests.config.killable import frozen, load_ballast, programs_at_work, run, start, sweep
 from tests.config.test_backups import own_folder as own_folder
 from tests.factories import NOW, make_paper
 
@@ -89,14 +87,18 @@ def test_killed_at_any_moment(folder: Path):
 
 def test_what_a_running_one_works_on_stays(folder: Path):
     command = start("backup", "--to", folder).reach(lambda: dumped(folder))
-    freeze(command.pid)
-    (place,) = folder.glob(".at-work-*")
-    run("backup", "--to", folder)
-    assert left_over(folder) == [place]
-    os.kill(command.pid, signal.SIGCONT)
+    with frozen(command.pid):
+        (place,) = folder.glob(".at-work-*")
+        run("backup", "--to", folder)
+        assert left_over(folder) == [place]
     assert command.end() == 0, command.said()
     assert left_over(folder) == []
-    assert len(backups(folder)) >= 2
+    assert len(backups(folder)) == 3
+
+
+def test_one_of_the_very_same_second_takes_nobodys_place(folder: Path):
+    assert make_backup(folder, now=NOW) != backups(folder)[0]
+    assert len(backups(folder)) == 2
 
 
 def test_postgresqls_own_program_does_not_go_on_without_us(folder: Path):
@@ -104,10 +106,9 @@ def test_postgresqls_own_program_does_not_go_on_without_us(folder: Path):
         pytest.skip("SQLite is copied by ourselves")
     command = start("backup", "--to", folder).reach(lambda: dumped(folder))
     (dumping,) = children_of(command.pid)
-    freeze(dumping)
-    command.kill()
-    before = dumped(folder)
-    os.kill(dumping, signal.SIGCONT)
+    with frozen(dumping):
+        command.kill()
+        before = dumped(folder)
     assert wait_for(lambda: not programs_at_work("pg_dump"), seconds=5)
     assert dumped(folder) == before
 
