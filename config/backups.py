@@ -53,14 +53,14 @@ class Pruned:
 def make_backup(folder: Path, *, now: dt.datetime) -> Path:
     """Write a backup into this folder, under a name with the instant in it, readable by its owner alone. It is there
     whole or not at all. Raises DumpError, BadBackupError or OSError."""
-    path = _free_name(folder, at=now.astimezone(dt.UTC))
     # What a killed restore left is a whole database, and there may never be another restore.
     sweep_workplaces(settings.VAR_DIR)
     with workplace(folder) as place:
-        database, draft = place / DATABASE, place / path.name
+        database, draft = place / DATABASE, place / "backup.tar"
         rows = dumps.dump(database)
         _pack(draft, database=database, rows=rows, now=now)
         read_backup(draft)
+        path = _free_name(folder, at=now.astimezone(dt.UTC))
         draft.replace(path)
     _keep_names(folder)
     return path

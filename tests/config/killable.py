@@ -122,15 +122,18 @@ def load_ballast(megabytes: int) -> None:
         Session.objects.create(session_key=f"{number}", session_data=octets, expire_date=timezone.now())
 
 
-def programs_at_work(name: str) -> int:
-    """How many of PostgreSQL's own programs of this name are connected to the test's database."""
+def programs_at_work(name: str, *, waiting_for: str = "") -> int:
+    """How many of PostgreSQL's own programs of this name are connected to the test's database, or wait there for this
+    kind of thing."""
     if connection.vendor != "postgresql":
         return 0
     with connection.cursor() as cursor:
         # Inside a transaction it would give the same answer for ever.
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
-            "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = %s AND datname = CURRENT_DATABASE()", [name]
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = %s AND datname = CURRENT_DATABASE() "
+            "AND %s IN ('', wait_event_type)",
+            [name, waiting_for],
         )
         return int(cursor.fetchone()[0])
 

@@ -103,7 +103,7 @@ def somebody_reads_or_writes() -> Iterator[None]:
 
 def waits_to_write() -> bool:
     if connection.vendor == "postgresql":
-        return bool(programs_at_work("psql"))
+        return bool(programs_at_work("psql", waiting_for="Lock"))
     return any(settings.VAR_DIR.glob(".at-work-*/*.made-ready"))
 
 
