@@ -5,9 +5,7 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from config import dumps
 from config.env import KEY_NAMES
+from config.workplaces import sweep_workplaces, workplace
 
 FORMAT = 1
 LIST, DATABASE, KEYS = "backup.json", "database", "keys.json"
@@ -43,21 +42,27 @@ class Contents:
     sums: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What went, and what is there but damaged: that counts for nothing."""
+
+    gone: list[Path]
+    damaged: list[Path]
+
+
 def make_backup(folder: Path, *, now: dt.datetime) -> Path:
     """Write a backup into this folder, under a name with the instant in it, readable by its owner alone. It is there
     whole or not at all. Raises DumpError, BadBackupError or OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / NAME.format(at=now.astimezone(dt.UTC))
-    draft = folder / f".{path.name}.{secrets.token_hex(4)}"
-    try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder) as kept:
-            database = Path(kept) / DATABASE
-            rows = dumps.dump(database)
-            _pack(draft, database=database, rows=rows, now=now)
+    # What a killed restore left is a whole database, and there may never be another restore.
+    sweep_workplaces(settings.VAR_DIR)
+    with workplace(folder) as place:
+        database, draft = place / DATABASE, place / "backup.tar"
+        rows = dumps.dump(database)
+        _pack(draft, database=database, rows=rows, now=now)
         read_backup(draft)
+        path = _free_name(folder, at=now.astimezone(dt.UTC))
         draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    _keep_names(folder)
     return path
 
 
@@ -99,13 +104,48 @@ def applied_migrations() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationRecorder(connection).applied_migrations())
 
 
-def prune_backups(folder: Path, *, keep: int) -> list[Path]:
-    """Delete all but the newest so many backups of this folder. Returns those that went."""
-    found = sorted(folder.glob("daily-papers-*.tar"))
-    gone = found[: max(0, len(found) - keep)]
+def prune_backups(folder: Path, *, keep: int) -> Pruned:
+    """Delete what is older than the newest so many whole backups of this folder. Each of these is read through first: a
+    damaged one (a copy that was cut off, a disk that forgot) must not cost a good one its place. Raises OSError."""
+    found = sorted(folder.glob("daily-papers-*.tar"), reverse=True)
+    if len(found) <= keep:
+        return Pruned(gone=[], damaged=[])
+    whole, damaged = 0, []
+    while found and whole < keep:
+        path = found.pop(0)
+        if _is_whole(path):
+            whole += 1
+        else:
+            damaged.append(path)
+    # The oldest first, so that those left by a kill are the newest. Another backup may delete the same ones.
+    gone = found[::-1]
     for path in gone:
-        path.unlink()
-    return gone
+        path.unlink(missing_ok=True)
+    return Pruned(gone=gone, damaged=damaged)
+
+
+def _free_name(folder: Path, *, at: dt.datetime) -> Path:
+    # One of the very same second must not take the place of another.
+    while (path := folder / NAME.format(at=at)).exists():
+        at += dt.timedelta(seconds=1)
+    return path
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_backup(path)
+    except (BadBackupError, OSError):
+        return False
+    return True
+
+
+def _keep_names(folder: Path) -> None:
+    """Have the disk remember the names as well as the octets, before what is older goes."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _pack(draft: Path, *, database: Path, rows: Mapping[str, int], now: dt.datetime) -> None:
@@ -122,10 +162,11 @@ def _pack(draft: Path, *, database: Path, rows: Mapping[str, int], now: dt.datet
         "sums": sums,
     }
     handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "wb") as written, tarfile.open(fileobj=written, mode="w") as tar:
-        _add(tar, LIST, json.dumps(said, indent=1).encode())
-        _add(tar, KEYS, keys)
-        tar.add(database, arcname=DATABASE)
+    with os.fdopen(handle, "wb") as written:
+        with tarfile.open(fileobj=written, mode="w") as tar:
+            _add(tar, LIST, json.dumps(said, indent=1).encode())
+            _add(tar, KEYS, keys)
+            tar.add(database, arcname=DATABASE)
         written.flush()
         os.fsync(written.fileno())
 

@@ -4,10 +4,11 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.db import connection, transaction
 
@@ -90,9 +91,14 @@ def _file() -> str:
     return str(connection.settings_dict["NAME"])
 
 
-_SCHEMA = "public"
-
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+# What goes between PostgreSQL's programs and a file goes through us, so that they end when we do, however we end: a
+# pipe without anybody at its other end stops them at the next octet.
+
+_SCHEMA = "public"
+# Behind somebody who holds a table: everybody else waits behind us, and with us gone nobody would end that.
+_LOCK_MILLISECONDS = 60_000
 
 
 def _dump_postgres(path: Path) -> dict[str, int]:
@@ -103,29 +109,40 @@ def _dump_postgres(path: Path) -> dict[str, int]:
         counts = _count(cursor, connection.introspection.table_names(cursor))
         cursor.execute("SELECT pg_export_snapshot()")
         (snapshot,) = cursor.fetchone()
-        options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", f"--file={path}"]
-        with _password() as env:
-            _run([program, *options, *_where()], env=env)
+        options = ["--format=custom", "--no-owner", "--no-privileges", f"--lock-wait-timeout={_LOCK_MILLISECONDS}"]
+        with path.open("wb") as written, _running([program, *options, f"--snapshot={snapshot}", *_where()]) as dumping:
+            shutil.copyfileobj(_out(dumping), written)
     return counts
 
 
 def _load_postgres(path: Path, *, then: str) -> None:
-    first, script, last = (path.with_name(f"{path.name}.{name}.sql") for name in ("first", "all", "last"))
-    options = ["--no-owner", "--no-privileges", f"--file={script}"]
+    restore = [_program("pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(path)]
+    load = [_program("psql"), "--no-psqlrc", "--quiet", f"--output={os.devnull}"]
+    load += ["--set=ON_ERROR_STOP=1", *_where()]
+    # Whatever is there goes, what a newer version made as well: it would be in the way of its own migrations.
+    first = (
+        f"BEGIN;\nSET lock_timeout = {_LOCK_MILLISECONDS};\nDROP SCHEMA {_SCHEMA} CASCADE;\nCREATE SCHEMA {_SCHEMA};\n"
+    )
+    last = f"SET search_path = {_SCHEMA};\n{then};\nCOMMIT;\n"
+    connection.close()
     try:
-        with _password() as env:
-            _run([_program("pg_restore"), *options, str(path)], env=env)
-            # Whatever is there goes, what a newer version made as well: it would be in the way of its own migrations.
-            first.write_text(f"DROP SCHEMA {_SCHEMA} CASCADE;\nCREATE SCHEMA {_SCHEMA};\n", encoding="utf-8")
-            last.write_text(f"SET search_path = {_SCHEMA};\n{then};\n", encoding="utf-8")
-            connection.close()
-            psql = [_program("psql"), "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
-            _run([*psql, *_where(), *(f"--file={file}" for file in (first, script, last))], env=env)
+        with _running(load) as loading:
+            into = _in(loading)
+            into.write(first.encode())
+            with _running(restore) as reading:
+                shutil.copyfileobj(_out(reading), into)
+            # Said last, and by us alone: what ends before it, whoever was killed, is undone by the server.
+            into.write(last.encode())
     except OSError as error:
         raise DumpError(f"The database could not be put back: {error}") from error
-    finally:
-        for file in (first, script, last):
-            file.unlink(missing_ok=True)
+
+
+def _out(program: "subprocess.Popen[bytes]") -> IO[bytes]:
+    return cast("IO[bytes]", program.stdout)
+
+
+def _in(program: "subprocess.Popen[bytes]") -> IO[bytes]:
+    return cast("IO[bytes]", program.stdin)
 
 
 def _program(name: str) -> str:
@@ -142,14 +159,38 @@ def _where() -> list[str]:
 
 
 @contextmanager
-def _password() -> Iterator[Mapping[str, str]]:
-    """The environment with the password in it: on the command line every process of the machine could read it."""
+def _running(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """This program until the end of the block, where it gets the end of its input and is waited for. Raises DumpError
+    where it failed, in its own words; where the block fails, it is killed."""
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(  # noqa: S603 - ours
+            command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
+        ) as program:
+            try:
+                yield program
+                _in(program).close()
+            except BaseException as error:
+                if not (isinstance(error, BrokenPipeError) and _has_failed(program)):
+                    program.kill()
+                    raise
+            finally:
+                with suppress(BrokenPipeError):
+                    _in(program).close()
+        if program.returncode:
+            said.seek(0)
+            lines = [line for line in said.read().decode(errors="replace").splitlines() if line.strip()]
+            raise DumpError(f"{Path(command[0]).name}: {lines[0] if lines else f'exit code {program.returncode}'}")
+
+
+def _has_failed(program: "subprocess.Popen[bytes]") -> bool:
+    """Whether it was this one that went away. It is about to be gone when its pipe is."""
+    try:
+        return program.wait(timeout=1) != 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _environment() -> dict[str, str]:
+    """With the password in it: on the command line every process of the machine could read it."""
     password = connection.settings_dict["PASSWORD"]
-    yield {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
-
-
-def _run(command: list[str], *, env: Mapping[str, str]) -> None:
-    done = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise DumpError(f"{Path(command[0]).name}: {lines[0] if lines else f'exit code {done.returncode}'}")
+    return {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}

@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from django.apps import apps
 from django.core.management.color import no_style
 from django.db import connection, connections, models, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
-from subscriptions.models import Subscriber
+from subscriptions.models import SendingHold, Subscriber
 
 SOURCE = "moved-from"
 _CHUNK = 2000
@@ -18,24 +19,34 @@ _CHUNK = 2000
 _NOT_MOVED = {"django_migrations", "django_content_type", "auth_permission"}
 
 
+# Why sending is held in the target until everything is there.
+_UNFINISHED = (
+    "A move from SQLite into this database did not come to its end: run manage.py move_database again. To begin anew "
+    "instead, take an empty database."
+)
+_HAS_READERS = (
+    "The PostgreSQL has readers already: a move never mixes two installations. If they came by a move that was killed "
+    "at its very end, everything is there, as manage.py status shows; if not, take an empty database and migrate it."
+)
+
+
 class CannotMoveError(RuntimeError):
-    """It cannot be moved, or came out different; the message says what, and nothing was changed."""
+    """It cannot be moved, or came out different; the message says what, and nothing came over."""
 
 
 def move(file: Path, *, dry_run: bool, told: Callable[[str, int], object]) -> dict[str, int]:
     """Copy everything. Returns the number of rows by table. Raises CannotMoveError."""
     if connection.vendor != "postgresql":
         raise CannotMoveError("The database that is configured is no PostgreSQL: set DATABASE_URL.")
-    if not file.is_file():
-        raise CannotMoveError(f"There is no file {file}.")
     _open_source(file)
     try:
         _compare_migrations()
-        if Subscriber.objects.exists():
-            raise CannotMoveError("The PostgreSQL has readers already: a move never mixes two installations.")
+        _refuse_readers()
         tables = list(_models())
         if dry_run:
             return {model._meta.db_table: _rows(model).count() for model in tables}
+        # Seen by whoever starts here too early, and gone by the very commit that brings everything.
+        SendingHold.objects.update_or_create(pk=1, defaults={"reason": _UNFINISHED})
         with transaction.atomic():
             return _copy_all(tables, told=told)
     finally:
@@ -43,9 +54,27 @@ def move(file: Path, *, dry_run: bool, told: Callable[[str, int], object]) -> di
         del connections.databases[SOURCE]
 
 
+def is_unfinished_move(hold: SendingHold | None) -> bool:
+    """Whether this is the target of a move, and not everything is there."""
+    return hold is not None and hold.reason == _UNFINISHED
+
+
+def _refuse_readers() -> None:
+    if Subscriber.objects.exists():
+        raise CannotMoveError(_HAS_READERS)
+
+
 def _open_source(file: Path) -> None:
-    # Only read: a mistake here cannot cost what is there.
-    name = f"file:{file.resolve()}?mode=ro"
+    try:
+        file.open("rb").close()
+    except FileNotFoundError as error:
+        raise CannotMoveError(f"There is no file {file}.") from error
+    except OSError as error:
+        raise CannotMoveError(f"{file} cannot be read: {error.strerror}.") from error
+    # Only read: a mistake here cannot cost what is there. Where nothing waits in its log, not even a lock is written
+    # beside it, for which a folder that is mounted to be read would have no room.
+    file = file.resolve()
+    name = f"file:{quote(str(file))}?mode=ro" + ("" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1")
     settings = {**connections.databases["default"], "ENGINE": "django.db.backends.sqlite3", "NAME": name}
     connections.databases[SOURCE] = {
         **settings, "OPTIONS": {"uri": True}, "HOST": "", "PORT": "", "USER": "", "PASSWORD": "", "CONN_MAX_AGE": 0
@@ -74,6 +103,9 @@ def _rows(model: type[models.Model]) -> models.QuerySet[Any]:
 
 def _copy_all(tables: list[type[models.Model]], *, told: Callable[[str, int], object]) -> dict[str, int]:
     with connection.cursor() as cursor:
+        # From this look on nobody signs up here until everything is there.
+        cursor.execute(f"LOCK TABLE {Subscriber._meta.db_table} IN ACCESS EXCLUSIVE MODE")
+        _refuse_readers()
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         names = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in tables)
         # What migrations put there (topics, roles) is in the source as well, perhaps changed by its owner.
@@ -84,7 +116,7 @@ def _copy_all(tables: list[type[models.Model]], *, told: Callable[[str, int], ob
         told(model._meta.db_table, moved[model._meta.db_table])
     for model in tables:
         if _sum(model, SOURCE) != _sum(model, "default"):
-            raise CannotMoveError(f"{model._meta.db_table} came out different: nothing was changed.")
+            raise CannotMoveError(f"{model._meta.db_table} came out different: nothing came over.")
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), tables):
             cursor.execute(statement)

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from config.metrics import write_metrics
+from config.moving import is_unfinished_move
 from digests.models import Delivery, EditionState
 from digests.watching import queue_lengths
 from subscriptions.heartbeat import last_beat, last_tick
@@ -47,9 +48,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """What this site needs, part by part, each `ok` or what is wrong with it.
 
-    503 where it cannot serve pages: no database, or one that is not migrated. Where the queue, beat or the send is ill,
-    pages and sign-ups go on, and taking the site away would help nobody: that is 200, and 503 with `?all=1`, which is
-    for monitors.
+    503 where it cannot serve pages: no database, one that is not migrated, or one that a move has not filled yet. Where
+    the queue, beat or the send is ill, pages and sign-ups go on, and taking the site away would help nobody: that is
+    200, and 503 with `?all=1`, which is for monitors.
     """
     parts = {"database": _said(_database, in_time=True)}
     parts["migrations"] = _said(_migrations) if parts["database"] == "ok" else "not known without the database"
@@ -113,7 +114,8 @@ def _migrations() -> str:
         if missing:
             return f"{len(missing)} are not applied: manage.py migrate"
         _migrated = True
-    return "ok"
+    hold = held()
+    return hold.reason if hold and is_unfinished_move(hold) else "ok"
 
 
 def _queue() -> str:

@@ -1,10 +1,10 @@
 """Putting a backup back: refused where it would break something, held afterwards, and nobody mailed who left since."""
 
 import datetime as dt
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -12,19 +12,27 @@ from django.db.migrations.loader import MigrationLoader
 
 from config import dumps
 from config.backups import Contents, keys_that_differ, read_backup, unpack_database
+from config.workplaces import workplace
 from digests.after_restore import stop_letters
 from subscriptions import ledger
-from subscriptions.models import Subscriber, SubscriberState, SuppressionReason
+from subscriptions.models import SendingHold, Subscriber, SubscriberState, SuppressionReason
 from subscriptions.own_data import erase_reader
 from subscriptions.signup import unsubscribe
 from subscriptions.suppression import suppress
 
 _APPS = {"papers", "subscriptions", "digests", "mailer", "limits"}
-# The words of a hold; the statement that writes it has to be SQL, as it runs where the database is put back.
-_REASON = "The database was put back from a backup. See manage.py after_restore."
+# The words of a hold: while a restore is under way, and once it came to its end.
+_UNFINISHED = (
+    "The database was put back from a backup, but that did not come to its end: who left since is not let go yet. "
+    "Run the same restore again, with --replace; or go on with manage.py after_restore, whose release does the rest."
+)
+_FINISHED = "The database was put back from a backup. See manage.py after_restore."
+# It has to be SQL, as it runs where the database is put back. A backup of a time when sending was held has a row
+# already: from then on nobody said what was sent.
 _HOLD = (
-    "INSERT INTO subscriptions_sendinghold (id, reason, at, since) "
-    "VALUES (1, '{reason}', '{now}', '{since}') ON CONFLICT (id) DO NOTHING"
+    "INSERT INTO subscriptions_sendinghold AS kept (id, reason, at, since) "
+    "VALUES (1, '{reason}', '{now}', '{since}') "
+    "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, since = COALESCE(kept.since, kept.at)"
 )
 
 
@@ -68,21 +76,37 @@ def check_backup(path: Path, *, replace: bool, other_keys: bool) -> Contents:
 
 def restore(path: Path, *, now: dt.datetime) -> Restored:
     """Put it back, after `check_backup` found nothing against it. From the first instant on nothing leaves. Raises
-    DumpError, with the database as it was."""
+    DumpError or OSError, with the database as it was."""
     contents = read_backup(path)
-    hold = _HOLD.format(reason=_REASON, now=_sql(now), since=_sql(contents.made_at))
+    hold = _HOLD.format(reason=_UNFINISHED, now=_sql(now), since=_sql(contents.made_at))
     has_holds = ("subscriptions", "0012_sending_hold") in contents.migrations
     if not has_holds:
         raise CannotRestoreError(
             "The backup is older than holding itself is: restore it with the version that made it."
         )
-    with tempfile.TemporaryDirectory(prefix="daily-papers-restore-") as folder:
-        dumps.load(unpack_database(path, into=Path(folder)), then=hold)
+    # Not where temporary files lie, which may be memory: it takes as much room as the database.
+    with workplace(settings.VAR_DIR) as folder:
+        dumps.load(unpack_database(path, into=folder), then=hold)
+    migrated, let_go = finish_restore(since=contents.made_at, now=now)
+    return Restored(contents=contents, migrated=migrated, let_go=let_go)
+
+
+def finish_restore(*, since: dt.datetime, now: dt.datetime) -> tuple[int, int]:
+    """What is to be done in a database that was put back, while sending is held, as it was on this day: it is brought
+    up to date, letters that were on their way stop, and who left is let go. Returns how many migrations were missing,
+    and how many were let go. Safe twice, and to be killed anywhere."""
     missing = _missing_migrations()
     if missing:
         call_command("migrate", verbosity=0, interactive=False)
     stop_letters()
-    return Restored(contents=contents, migrated=missing, let_go=let_go_again(since=contents.made_at, now=now))
+    let_go = let_go_again(since=since, now=now)
+    SendingHold.objects.filter(reason=_UNFINISHED).update(reason=_FINISHED)
+    return missing, let_go
+
+
+def is_finished(hold: SendingHold) -> bool:
+    """Whether that was done. Nobody did it where a database was put back by other means."""
+    return hold.reason == _FINISHED
 
 
 def let_go_again(*, since: dt.datetime, now: dt.datetime) -> int:

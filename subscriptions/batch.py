@@ -18,7 +18,7 @@ from django.db import transaction
 from mailer.handoff import Outcome, TryLater
 from mailer.lines import Lines
 from subscriptions import journal
-from subscriptions.holding import mark_begun
+from subscriptions.holding import held, mark_begun
 from subscriptions.journal import Claimed
 from subscriptions.outgoing import Outgoing, OutgoingState
 from subscriptions.pace import Pace
@@ -258,7 +258,7 @@ class Batch(Generic[Row]):
     def _settle_stopped(self, row: Row) -> None:
         state, reason = self.work.stopped(row)
         if state is None:
-            self._give_back([row], reason, after=LOOK_AGAIN)
+            self._give_back([row], "Sending is held." if held() else reason, after=LOOK_AGAIN)
         else:
             self.states.append(journal.settle_rows(self.work.model, [(row, state, reason)]).get(row.pk))
         self._rows.pop(row.pk, None)

@@ -48,7 +48,7 @@ class Column:
 _ID = Column("id", "bigint")
 # As `new_public_id` makes them; what a mail service repeats to us may be anything.
 _OPAQUE_ID = re.compile(r"[0-9a-f]{32}")
-# Nothing is claimed while there is a row in it.
+# Nothing is claimed, and nothing begun, while there is a row in it.
 _HOLD = SendingHold._meta.db_table
 
 
@@ -141,7 +141,8 @@ def begin_rows(
     again: bool = False,
     lease: dt.timedelta = LEASE,
 ) -> set[int]:
-    """The last word before the hand-off, for many rows: the ids of those that this worker, now, may send.
+    """The last word before the hand-off, for many rows: the ids of those that this worker, now, may send. What it
+    claimed in a database that was put back meanwhile may be claimed there as well, so the hold is asked for once more.
 
     `values` has a list for each row: what to write into `columns`, then the `facts` that the permission looks at.
     The lease begins anew, so that each hand-off has a whole one. With `again`, rows that an earlier call began are
@@ -161,6 +162,7 @@ def begin_rows(
                 attempt = mail.attempt + 1{writes}
             FROM {source} WHERE {condition} AND mail.claim_token = %s AND mail.state = 'claimed'
             AND mail.lease_until > {now} AND EXISTS ({permission.sql}) {permission.also}
+            AND NOT EXISTS (SELECT 1 FROM {_HOLD})
             RETURNING {_back("id")}""",  # noqa: S608
         [lease.total_seconds(), *params, token, *permission.params],
     )

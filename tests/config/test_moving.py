@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,16 +48,23 @@ CREATE TRIGGER spoil BEFORE INSERT ON papers_topic FOR EACH ROW EXECUTE FUNCTION
 """
 
 
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Path:
-    if connection.vendor != "postgresql":
-        pytest.skip("PostgreSQL is where it goes")
-    env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "OFFLINE": "1"}
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine's own database, to be copied."""
+    folder = tmp_path_factory.mktemp("machine")
+    env = {"PATH": os.environ["PATH"], "VAR_DIR": str(folder), "OFFLINE": "1"}
     for command in ([sys.executable, "manage.py", "migrate", "-v0"], [sys.executable, "-c", FILL]):
         started = {**env, "DJANGO_SETTINGS_MODULE": "config.settings"}
         done = subprocess.run(command, cwd=REPOSITORY, env=started, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    return tmp_path / "db.sqlite3"
+    return folder / "db.sqlite3"
+
+
+@pytest.fixture
+def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL is where it goes")
+    return Path(shutil.copy(request.getfixturevalue("filled"), tmp_path / "db.sqlite3"))
 
 
 def run(*args: Any) -> subprocess.CompletedProcess[str]:

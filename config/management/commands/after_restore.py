@@ -8,9 +8,12 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from config.moving import is_unfinished_move
+from config.restoring import finish_restore, is_finished
 from digests.after_restore import editions_in_question, mark_sent
 from papers.management.answering import AnsweringCommand
 from subscriptions.holding import held, release_sending
+from subscriptions.models import SendingHold
 
 
 class Command(AnsweringCommand):
@@ -19,11 +22,13 @@ class Command(AnsweringCommand):
     help = (
         "While sending is held after a restore: list the editions that may have been sent since the backup, say of one "
         "that it was, and let everything go on. What you do not say was sent is sent, so a reader may have it twice; "
-        "what you say was sent and was not, nobody gets. Your mail service's log tells which.\n\n"
+        "what you say was sent and was not, nobody gets. Your mail service's log tells which. Where a restore was "
+        "broken off, or the database was put back by other means, release first lets those go who left since, and "
+        "stops letters that were on their way.\n\n"
         "  manage.py after_restore                     list them\n"
         "  manage.py after_restore sent 2026-11-23     its mails that wait are skipped, with this as the reason\n"
         "  manage.py after_restore release             let sending go on\n\n"
-        "Exit code 0: done. 1: sending is not held. 2: no such day."
+        "Exit code 0: done. 1: sending is not held, or this is half of a move. 2: no such day."
     )
     has_dry_run = True
 
@@ -36,14 +41,25 @@ class Command(AnsweringCommand):
         hold, now = held(), timezone.now()
         if hold is None:
             raise CommandError("Sending is not held.")
+        if is_unfinished_move(hold):
+            raise CommandError(hold.reason)
         if options["do"] == "sent":
             self._sent(options, now=now)
         elif options["do"] == "release":
-            if not options["dry_run"]:
-                release_sending()
-            self.say(options, "Sending goes on within a minute." if not options["dry_run"] else "Sending would go on.")
+            self._release(options, hold, now=now)
         else:
             self._list(options, reason=hold.reason, since=hold.since or hold.at, now=now)
+
+    def _release(self, options: Mapping[str, Any], hold: SendingHold, *, now: dt.datetime) -> None:
+        if options["dry_run"]:
+            self.say(options, "Sending would go on.")
+            return
+        if not is_finished(hold):
+            _, let_go = finish_restore(since=hold.since or hold.at, now=now)
+            self.answer = {"let_go": let_go}
+            self.say(options, f"{let_go} readers who had left since are gone again.")
+        release_sending()
+        self.say(options, "Sending goes on within a minute.")
 
     def _list(self, options: Mapping[str, Any], *, reason: str, since: dt.datetime, now: dt.datetime) -> None:
         found = editions_in_question(since=since, now=now)

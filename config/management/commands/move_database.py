@@ -18,8 +18,9 @@ class Command(AnsweringCommand):
         "Copy a whole SQLite database of Daily Papers into the PostgreSQL that DATABASE_URL names, and hold every "
         "table against the other, by the number of its rows and a sum over all of them. Stop all processes first, and "
         "give the same LINK_KEY and ADDRESS_KEY as before (var/keys.json). The target is migrated first and must hold "
-        "no reader yet; all of it is one transaction, so that it is there whole or not at all. The SQLite file is only "
-        "read. Exit code 0: moved, and every sum is right. 1: refused, or a sum is wrong, and nothing was changed."
+        "no reader yet; all of it is one transaction, so that it is there whole or not at all. Until it is, sending is "
+        "held there, and /readyz says so: run it again. The SQLite file is only read. Exit code 0: moved, and every "
+        "sum is right. 1: refused, or a sum is wrong, and nothing came over."
     )
     has_dry_run = True
 
