@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # With settings that production refuses nothing is started, not even a process that could only fail.
 from django.conf import settings
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 # Two processes, a core each. Threads for those who wait meanwhile: for the database, and for the moment before which no
 # sign-up is answered. All visitors may sit in one process: it depends on who takes the connections of the proxy.
@@ -32,11 +33,22 @@ max_requests_jitter = 4000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - memory, as gunicorn asks for
 # Who asked, and over TLS or not, is read by Django, and from `TRUSTED_PROXIES` alone.
 forwarded_allow_ips = ""
-# Each request has a line of ours (config.requests), with an id, and without tokens or addresses.
+
+
+class Log(Logger):  # type: ignore[misc]
+    """Gunicorn's own lines, but none for a request: it has one of ours (config.requests), with an id and without whom
+    it came from. `accesslog = None` says so too, and is not heard beside a `logconfig_dict`."""
+
+    access_log_enabled = False
+
+
+logger_class = Log
 accesslog = None
 # Gunicorn's own lines hold what it was asked for, with query and traceback: they take the same way as all others.
 _as_all = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
-logconfig_dict = {**settings.LOGGING, "loggers": {"gunicorn.error": _as_all, "gunicorn.access": _as_all}}
+logconfig_dict = {**settings.LOGGING, "loggers": {"gunicorn.error": _as_all}}
+# Nobody steers it but whoever started it; two sites of one user would share the socket.
+control_socket_disable = True
 limit_request_line = 4094
 limit_request_field_size = 8190
 

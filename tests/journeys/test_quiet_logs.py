@@ -153,6 +153,9 @@ def test_whatever_goes_wrong_no_process_logs_an_address_and_a_task_names_its_req
     assert "mail.example.com" not in told
     assert '"request_id"' in told
     assert '"task": "leaky.fail"' in told or '"task":"leaky.fail"' in told
+    # One line a request, and none says from where it came.
+    assert not [line for line in product.lines("web") if line["logger"] == "gunicorn.access"]
+    assert "127.0.0.1 - -" not in said
     requests = {line["request"] for line in product.lines("web") if line.get("route") == "subscriptions:subscribe"}
     rung = {line["request"] for line in product.lines("worker") if line.get("request")}
     assert rung
