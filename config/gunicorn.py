@@ -26,9 +26,10 @@ timeout = 30
 # On SIGTERM what is being answered is answered.
 graceful_timeout = 25
 keepalive = 15
-# A process is replaced now and then, not all at once, so that no leak grows for months.
-max_requests = 20_000
-max_requests_jitter = 4000
+# A process is replaced now and then, not all at once, so that no leak grows for months; rarely, for connections go
+# with it on which somebody may be about to ask.
+max_requests = 200_000
+max_requests_jitter = 40_000
 # The heartbeat of workers must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - memory, as gunicorn asks for
 # Who asked, and over TLS or not, is read by Django, and from `TRUSTED_PROXIES` alone.
