@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.people import REPOSITORY, Site, tab_to, visitor
+from tests.journeys.people import PAST_CUTOFF, REPOSITORY, Site, tab_to, visitor
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +45,7 @@ print("edition", edition.pk)
 
 def run(site: Site, script: str, *args: str) -> str:
     """A few lines of Python in the site's own database."""
-    env = {"PATH": sys.exec_prefix, "VAR_DIR": str(site.var_dir), "OFFLINE": "1", "LOG_LEVEL": "ERROR"}
+    env = {"PATH": sys.exec_prefix, "VAR_DIR": str(site.var_dir), "OFFLINE": "1", "LOG_LEVEL": "ERROR", **PAST_CUTOFF}
     code = f"import django, os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'; django.setup()\n{script}"
     done = subprocess.run(
         [sys.executable, "-c", code, *args], cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60
