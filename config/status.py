@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import redis
+from django.conf import settings
 from django.db.models import Count
 
 from digests.books import read_books
@@ -23,6 +24,7 @@ from subscriptions.outgoing import OutgoingState
 # How long a task may not have been done anywhere, before somebody should look.
 LONGEST_SILENCE = dt.timedelta(minutes=5)
 SHOWN_EDITIONS = 3
+OLDEST_BACKUP = dt.timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def read_status(*, now: dt.datetime) -> list[StatusLine]:
         *_workers(),
         _queue(),
         _room(),
+        _backup(now),
     ]
 
 
@@ -126,6 +129,15 @@ def _queue() -> StatusLine:
         return StatusLine("queue", f"cannot be reached ({error.__class__.__name__})", is_well=False)
     told = ", ".join(f"{count} in {name}" for name, count in waiting.items())
     return StatusLine("queue", told, is_well=max(waiting.values()) <= MOST_BELLS)
+
+
+def _backup(now: dt.datetime) -> StatusLine:
+    """Of those made by `manage.py backup` on this host, where there is one: others may be made elsewhere."""
+    made = [path.stat().st_mtime for path in (settings.VAR_DIR / "backups").glob("daily-papers-*.tar")]
+    if not made:
+        return StatusLine("backup", "none was made here: manage.py backup")
+    age = now - dt.datetime.fromtimestamp(max(made), tz=dt.UTC)
+    return StatusLine("backup", f"the last one is {age.days} days old", is_well=age <= OLDEST_BACKUP)
 
 
 def _room() -> StatusLine:

@@ -28,6 +28,7 @@ from subscriptions.models import (
     SuppressionReason,
     Wishes,
 )
+from subscriptions.own_data import erase_reader
 from subscriptions.schedule import is_zone, next_due
 from subscriptions.signup import UnsubscribeResult, unsubscribe
 from subscriptions.spreadsheets import csv_lines
@@ -116,6 +117,15 @@ class SubscriberAdmin(DeskTable, admin.ModelAdmin[Subscriber]):
             # Only an active reader is due at all, and they may have left since the page was opened.
             active = Subscriber.objects.filter(pk=obj.pk, state=SubscriberState.ACTIVE)
             active.update(next_due_at=next_due(obj.schedule(), after=timezone.now()))
+
+    def delete_model(self, request: HttpRequest, obj: Subscriber) -> None:
+        """Who is deleted asked for it: they are forgotten as by their own link, and an old list does not bring them
+        back."""
+        erase_reader(public_id=obj.public_id, now=timezone.now(), how="owner")
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
+        for reader in queryset:
+            self.delete_model(request, reader)
 
     @admin.action(permissions=["change"], description="Unsubscribe")
     def end_subscription(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:

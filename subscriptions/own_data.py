@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from subscriptions.community import community_data
-from subscriptions.consent import record_consent
+from subscriptions.consent import BY_MAIL_LINK, record_consent
 from subscriptions.models import ConsentKind, MailEvent, Notice, Subscriber, SuppressionReason
 from subscriptions.preferences import preferences_of
 from subscriptions.signals import reader_data_asked_for, subscriber_erased
@@ -77,13 +77,13 @@ def others_data(subscriber: Subscriber, *, first: int = 0, count: int | None = N
 
 
 @transaction.atomic
-def erase_reader(*, public_id: str, now: dt.datetime) -> bool:
+def erase_reader(*, public_id: str, now: dt.datetime, how: str = BY_MAIL_LINK) -> bool:
     """Forget this reader. What stays is the keyed hash of the address: on the list of those not to be mailed, and
     beside what it agreed to. True where there was somebody to forget. Safe twice."""
     subscriber = Subscriber.objects.select_for_update().filter(public_id=public_id).first()
     if subscriber is None:
         return False
-    record_consent(subscriber, ConsentKind.ERASED, how="mail link", now=now)
+    record_consent(subscriber, ConsentKind.ERASED, how=how, now=now)
     suppress(address_hash=subscriber.address_hash, reason=SuppressionReason.ERASED, now=now)
     # What mail servers answered names the address often enough.
     hashes = {subscriber.address_hash, *subscriber.consent_events.values_list("address_hash", flat=True)}

@@ -100,7 +100,11 @@ class EditionAdmin(DeskTable, admin.ModelAdmin[Edition]):
         """To the edition that is worked at now."""
         edition = desk_edition(timezone.now())
         if edition is None:
-            self.message_user(request, "There is no edition yet: no papers have come in.", messages.INFO)
+            self.message_user(
+                request,
+                "There is no edition yet: one begins within a minute after the first papers have come in.",
+                messages.INFO,
+            )
             return redirect("admin:digests_edition_changelist")
         return redirect("admin:digests_edition_change", edition.pk)
 

@@ -33,7 +33,7 @@ as() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
 if [ ! -s "$data/PG_VERSION" ]; then
     as initdb -D "$data" --username="$POSTGRES_USER" --encoding=UTF8 --locale=C.UTF-8 \\
         --auth-local=trust --auth-host=scram-sha-256 >/dev/null
-    echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
+    as sh -c "echo host all all all scram-sha-256 >> $data/pg_hba.conf"
     as pg_ctl -D "$data" -w -o "-c listen_addresses=''" start >/dev/null
     as psql -q -U "$POSTGRES_USER" -d postgres -c "ALTER USER $POSTGRES_USER PASSWORD '$POSTGRES_PASSWORD'" \\
         -c "CREATE DATABASE $POSTGRES_DB"

@@ -215,7 +215,7 @@ def test_an_edition_that_was_made_since_is_not_made_and_sent_again(own_folder: P
     assert Edition.objects.get(date=yesterday).state == EditionState.CANCELLED
 
 
-@pytest.mark.parametrize("day", ["", "yesterday", "2999-01-01"])
+@pytest.mark.parametrize("day", ["", "yesterday", "2999-01-01", "2001-01-01"])
 def test_a_day_there_is_not_is_refused(day: str):
     hold_sending(reason="test")
     with pytest.raises(CommandError) as refused:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,3 +77,19 @@ def test_a_queue_that_cannot_be_reached_is_told_and_ends_with_one(well: None, se
     told = json.loads(capsys.readouterr().out)
     assert {line["about"]: line["is_well"] for line in told["lines"]}["queue"] is False
     assert "queue" in told["error"]
+
+
+def test_a_backup_that_is_old_needs_somebody_and_none_at_all_is_told(well: None, settings: Settings, tmp_path: Path):
+    settings.VAR_DIR = tmp_path
+    (line,) = lines("backup")
+    assert (line.is_well, line.says) == (True, "none was made here: manage.py backup")
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for age, is_well in ((dt.timedelta(days=3), False), (dt.timedelta(hours=20), True)):
+        path = folder / f"daily-papers-{age.days}.tar"
+        path.touch()
+        made_at = (timezone.now() - age).timestamp()
+        os.utime(path, (made_at, made_at))
+        (line,) = lines("backup")
+        assert line.is_well is is_well
+    assert "0 days old" in line.says

@@ -28,7 +28,7 @@ def test_a_worker_that_did_a_task_is_well():
 
 
 def test_a_worker_that_never_did_anything_is_not():
-    with pytest.raises(CommandError, match="No task was ever done here"):
+    with pytest.raises(CommandError, match="No task was ever done on this host"):
         check()
 
 

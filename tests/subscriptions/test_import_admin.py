@@ -11,7 +11,14 @@ from django.utils import timezone
 
 from subscriptions import tasks
 from subscriptions.import_runs import forget_previews
-from subscriptions.models import ConsentEvent, Subscriber, SubscriberImport
+from subscriptions.models import (
+    ConsentEvent,
+    ConsentKind,
+    Subscriber,
+    SubscriberImport,
+    Suppression,
+    SuppressionReason,
+)
 from tests.factories import make_subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -135,3 +142,18 @@ def test_the_chosen_readers_come_as_a_file_that_no_spreadsheet_runs(admin_client
     text = b"".join(answer.streaming_content).decode()
     assert "'+ada@example.org,active" in text
     assert "bob@" not in text
+
+
+@pytest.mark.parametrize("how", ["page", "list"])
+def test_who_is_deleted_at_the_desk_is_erased_and_no_old_list_brings_them_back(admin_client: Client, how: str):
+    reader, other = make_subscriber(email="ada@example.org"), make_subscriber()
+    if how == "page":
+        path, data = f"/admin/subscriptions/subscriber/{reader.pk}/delete/", {"post": "yes"}
+    else:
+        path, data = "/admin/subscriptions/subscriber/", {"action": "delete_selected", "post": "yes"}
+        data |= {"_selected_action": str(reader.pk)}
+    assert admin_client.post(path, data, SERVER_NAME="127.0.0.1").status_code == 302
+    assert [found.pk for found in Subscriber.objects.all()] == [other.pk]
+    assert Suppression.objects.get().reason == SuppressionReason.ERASED
+    erased = ConsentEvent.objects.get(kind=ConsentKind.ERASED)
+    assert (erased.how, erased.address_hash) == ("owner", reader.address_hash)

@@ -28,7 +28,8 @@ class Command(AnsweringCommand):
         "  manage.py after_restore                     list them\n"
         "  manage.py after_restore sent 2026-11-23     its mails that wait are skipped, with this as the reason\n"
         "  manage.py after_restore release             let sending go on\n\n"
-        "Exit code 0: done. 1: sending is not held, or this is half of a move. 2: no such day."
+        "Exit code 0: done. 1: sending is not held, or this is half of a move. 2: no such day, or "
+        "one that is not in question."
     )
     has_dry_run = True
 
@@ -44,7 +45,7 @@ class Command(AnsweringCommand):
         if is_unfinished_move(hold):
             raise CommandError(hold.reason)
         if options["do"] == "sent":
-            self._sent(options, now=now)
+            self._sent(options, since=hold.since or hold.at, now=now)
         elif options["do"] == "release":
             self._release(options, hold, now=now)
         else:
@@ -75,13 +76,18 @@ class Command(AnsweringCommand):
         if not found:
             self.say(options, "  no edition")
 
-    def _sent(self, options: Mapping[str, Any], *, now: dt.datetime) -> None:
+    def _sent(self, options: Mapping[str, Any], *, since: dt.datetime, now: dt.datetime) -> None:
         try:
             date = dt.date.fromisoformat(options["date"] or "")
         except ValueError as error:
             raise CommandError("Say which day, like: after_restore sent 2026-11-23", returncode=2) from error
         if date > now.date() + dt.timedelta(days=1):
             raise CommandError(f"{date} has not come yet.", returncode=2)
+        days = [f"{one.date}" for one in editions_in_question(since=since, now=now)]
+        if f"{date}" not in days:
+            raise CommandError(
+                f"{date} is not in question. In question: {', '.join(days) or 'no edition'}.", returncode=2
+            )
         skipped = 0 if options["dry_run"] else mark_sent(date=date, now=now)
         self.answer = {"date": f"{date}", "skipped": skipped}
         self.say(options, f"{date}: {skipped} mails that waited are skipped. Nobody gets this edition any more.")

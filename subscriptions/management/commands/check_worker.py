@@ -28,7 +28,9 @@ class Command(AnsweringCommand):
         age = last_beat(anywhere=options["anywhere"])
         self.answer = {"seconds": None if age is None else round(age.total_seconds(), 1)}
         if age is None:
-            raise CommandError("No task was ever done here.")
+            raise CommandError(
+                "No task was ever done on this host. A container is a host: ask that of the worker, or with --anywhere."
+            )
         if age.total_seconds() > options["max_age"]:
             raise CommandError(f"The last task was done {age.total_seconds():.0f} seconds ago.")
         self.say(options, f"The last task was done {age.total_seconds():.0f} seconds ago.")
