@@ -30,10 +30,10 @@ COPY limits limits
 COPY templates templates
 COPY locale locale
 COPY static static
-# Whatever the umask was under which the files were fetched: the program does not run as their owner.
-RUN chmod -R a+rX /app
-# Static files need no secret, but settings ask for some: these are made up, used here alone, and not kept.
-RUN DATABASE_URL=sqlite:////tmp/none SITE_URL=https://build.invalid EMAIL_PROVIDER=smtp POSTAL_ADDRESS=none \
+# The program does not run as the files' owner, and they may have been fetched under a strict umask. Static files need no
+# secret, but settings ask for some: these are made up, used here alone, and not kept.
+RUN chmod -R a+rX /app \
+    && DATABASE_URL=sqlite:////tmp/none SITE_URL=https://build.invalid EMAIL_PROVIDER=smtp POSTAL_ADDRESS=none \
     SECRET_KEY=made-up-for-the-build-0123456789-one LINK_KEY=made-up-for-the-build-0123456789-two \
     ADDRESS_KEY=made-up-for-the-build-0123456789-three python manage.py collectstatic --noinput
 USER 10001
