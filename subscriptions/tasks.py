@@ -40,9 +40,10 @@ def send_notices(ids: list[int]) -> None:
     waiting = due_ids(Notice, limit=BATCH)
     if not waiting:
         return
-    send(dict.fromkeys([*ids, *waiting]), now=timezone.now())
-    if len(waiting) == BATCH:
-        # Perhaps more than one bell can serve: after an outage, say.
+    sent = send(dict.fromkeys([*ids, *waiting]), now=timezone.now())
+    if sent and len(waiting) == BATCH:
+        # Perhaps more than one bell can serve: after an outage, say. Where none could leave (sending is held, or the mail
+        # service is away), ringing at once would go round and round; the next minute rings.
         send_notices.delay([])
 
 
