@@ -3,6 +3,8 @@
 import datetime as dt
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Q
 
@@ -91,6 +93,11 @@ def erase_reader(*, public_id: str, now: dt.datetime, how: str = BY_MAIL_LINK) -
     MailEvent.objects.filter(address_hash__in=hashes).exclude(error="").update(error="")
     own = Notice.objects.filter(Q(subscriber=subscriber) | Q(address_hash__in=hashes))
     own.update(details={}, reason="")
+    # The desk's history names whom it is about.
+    history = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Subscriber), object_id=str(subscriber.pk)
+    )
+    history.update(object_repr="an erased reader", change_message="")
     subscriber_erased.send(sender=Subscriber, subscriber_id=subscriber.pk)
     subscriber.delete()
     return True

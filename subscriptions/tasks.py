@@ -42,7 +42,7 @@ def send_notices(ids: list[int]) -> None:
         return
     sent = send(dict.fromkeys([*ids, *waiting]), now=timezone.now())
     if sent and len(waiting) == BATCH:
-        # Perhaps more than one bell can serve: after an outage, say. Where none could leave (sending is held, or the mail
+        # Perhaps more than one bell can serve: after an outage, say. Where none could leave (sending is held, the mail
         # service is away), ringing at once would go round and round; the next minute rings.
         send_notices.delay([])
 

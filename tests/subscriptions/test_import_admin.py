@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -152,7 +155,13 @@ def test_who_is_deleted_at_the_desk_is_erased_and_no_old_list_brings_them_back(a
     else:
         path, data = "/admin/subscriptions/subscriber/", {"action": "delete_selected", "post": "yes"}
         data |= {"_selected_action": str(reader.pk)}
+    row, by = ContentType.objects.get_for_model(Subscriber), User.objects.get().pk
+    LogEntry.objects.create(
+        user_id=by, content_type=row, object_id=reader.pk, object_repr=str(reader), action_flag=2, change_message="ada@"
+    )
     assert admin_client.post(path, data, SERVER_NAME="127.0.0.1").status_code == 302
+    assert LogEntry.objects.count() == 2
+    assert "ada@" not in str(list(LogEntry.objects.values()))
     assert [found.pk for found in Subscriber.objects.all()] == [other.pk]
     assert Suppression.objects.get().reason == SuppressionReason.ERASED
     erased = ConsentEvent.objects.get(kind=ConsentKind.ERASED)

@@ -17,6 +17,7 @@ from config.celery import app as celery_app
 from digests.models import Delivery
 from mailer.outbox import list_mails
 from papers.defaults import DEFAULT_TOPICS
+from subscriptions.holding import hold_sending, release_sending
 from subscriptions.models import (
     ConsentEvent,
     Notice,
@@ -26,7 +27,7 @@ from subscriptions.models import (
     SuppressionReason,
 )
 from subscriptions.outgoing import OutgoingState
-from subscriptions.tasks import send_notices, tick
+from subscriptions.tasks import BATCH, send_notices, tick
 from subscriptions.tokens import Purpose, make_token
 from tests.factories import make_edition, make_paper, make_subscriber
 from tests.subscriptions.pages import everything, page_of, words
@@ -143,6 +144,28 @@ def test_without_a_broker_the_sign_up_is_kept_and_the_sweeper_sends_it(
     send_notices(*rung[0])
     assert Notice.objects.get().state == OutgoingState.ACCEPTED
     assert [mail.to for mail in list_mails(directory=settings.OUTBOX_DIR)] == [ADDRESS]
+
+
+def test_a_bell_serves_all_that_wait_and_rings_again_only_where_something_left(
+    silent_bell: list[Any], settings: Settings
+):
+    readers = [make_subscriber(state="pending") for _ in range(BATCH + 5)]
+    Notice.objects.bulk_create(
+        Notice(kind="confirmation", subscriber=reader, address_hash=reader.address_hash) for reader in readers
+    )
+    hold_sending(reason="test")
+    send_notices([])
+    assert silent_bell == []
+    release_sending()
+    first = Notice.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    send_notices([first])
+    # The one it was rung for, and those that wait the longest.
+    assert Notice.objects.get(pk=first).state == OutgoingState.ACCEPTED
+    assert Notice.objects.filter(state=OutgoingState.ACCEPTED).count() == BATCH + 1
+    (bell,) = silent_bell
+    send_notices(*bell[1])
+    assert not Notice.objects.filter(state=OutgoingState.QUEUED).exists()
+    assert len(silent_bell) == 1
 
 
 # --- the links ------------------------------------------------------------------------------------
