@@ -26,8 +26,8 @@ timeout = 30
 # On SIGTERM what is being answered is answered.
 graceful_timeout = 25
 keepalive = 15
-# A process is replaced now and then, not all at once, so that no leak grows for months; rarely, for connections go
-# with it on which somebody may be about to ask.
+# A process is replaced now and then, not all at once, so that no leak grows for months; rarely, for the new one has to
+# make each page once, and all connections of the old one are closed.
 max_requests = 200_000
 max_requests_jitter = 40_000
 # The heartbeat of workers must not wait for a disk.

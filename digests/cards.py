@@ -12,7 +12,7 @@ from digests.models import EditionPaper
 from digests.sentences import excerpt, fold
 from papers.models import Announcement, Paper
 from papers.paper_ids import public_id
-from subscriptions.journal import one_of
+from subscriptions.sql import one_of
 
 SHOWN_AUTHORS = 4
 

@@ -16,7 +16,7 @@ from digests.models import PaperWords, WordCorpus
 from digests.ranking.features import COLUMNS, count_features, paper_text
 from digests.ranking.weighting import Corpus, Floats, average, weigh
 from papers.models import Paper
-from subscriptions.journal import one_of
+from subscriptions.sql import one_of
 
 # So many of the newest papers say how rare a word is.
 LARGEST = 20_000

@@ -22,12 +22,13 @@ from digests.shelf import Shelf, shelf_for
 from mailer.messages import Message, OverBudgetError
 from subscriptions import journal, outgoing
 from subscriptions.batch import Made, Unmade
-from subscriptions.journal import Claimed, Column, Permission
+from subscriptions.journal import Claimed, Permission
 from subscriptions.models import NoticeKind, Subscriber, SubscriberState
 from subscriptions.outgoing import SENT_STATES, OutgoingState, bring_back
 from subscriptions.owner import tell_owner
 from subscriptions.patience import renew_database_connection
 from subscriptions.sending import send_claimed
+from subscriptions.sql import Column
 from subscriptions.suppression import not_suppressed
 
 logger = logging.getLogger(__name__)

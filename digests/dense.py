@@ -21,7 +21,7 @@ from digests.models import PaperVector
 from digests.ranking.features import paper_text
 from digests.ranking.weighting import Floats
 from papers.models import Paper
-from subscriptions.journal import one_of
+from subscriptions.sql import one_of
 
 Encoder: TypeAlias = Callable[[list[str]], Any]
 AT_ONCE = 16

@@ -17,8 +17,8 @@ from django.db.models import Count, Q, QuerySet
 from digests.markdown import to_inline_html
 from digests.models import Choice, DeskChange, Edition, EditionPaper
 from papers.models import Announcement, Paper, Topic
-from subscriptions.journal import one_of
 from subscriptions.models import Subscriber, SubscriberState, Subscription
+from subscriptions.sql import one_of
 
 MOST_CANDIDATES = 100
 MOST_CHANGES = 15

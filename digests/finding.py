@@ -20,8 +20,8 @@ from papers.models import Paper
 from papers.paper_ids import keys_meant
 from papers.search import find_papers
 from papers.search_query import SearchQuery
-from subscriptions.journal import one_of
 from subscriptions.phrases import initial_key, may_be_one, name_key
+from subscriptions.sql import one_of
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from typing import Any
 from django.db import connection, transaction
 
 from digests.models import NO_EDITION, Delivery, Edition, EditionState, SkippedDay, age_limit
-from subscriptions.journal import array_of
 from subscriptions.models import Subscriber
 from subscriptions.schedule import Cadence, Schedule, next_due
+from subscriptions.sql import array_of
 
 CHUNK = 5000
 # A reader whose hour comes before the edition does waits for it this long.

@@ -18,11 +18,11 @@ from digests.models import Taste as LearnedTaste
 from digests.selection import NO_TASTE, Liking, Taste
 from digests.wishes import Wishes
 from papers.models import Paper, Topic
-from subscriptions.journal import one_of
 from subscriptions.models import Subscriber, Subscription, Suppression
 from subscriptions.models import Wishes as ReaderWishes
 from subscriptions.phrases import phrases_of
 from subscriptions.schedule import Cadence, Schedule
+from subscriptions.sql import one_of
 
 SEEN_DAYS = 14
 # A reader's hour may come half a day before the edition that they wait for.

@@ -24,7 +24,7 @@ from mailer.languages import days_in_words, short_days, speaking
 from mailer.links import absolute
 from papers.entries import AnnouncementKind
 from papers.models import Announcement, Topic
-from subscriptions.journal import one_of
+from subscriptions.sql import one_of
 from subscriptions.tokens import LinkMaker, Purpose, signal_maker
 
 MOST_EDITIONS = 7

@@ -17,12 +17,13 @@ from django.urls import reverse
 from mailer.redacting import without_addresses
 from subscriptions.addresses import InvalidAddressError, hash_address, normalise_address
 from subscriptions.bounce_rules import Verdict, judge, kind_of
-from subscriptions.journal import move_rows, one_of
+from subscriptions.journal import move_rows
 from subscriptions.models import MailEvent, Notice, NoticeKind, Subscriber, SuppressionReason
 from subscriptions.outgoing import Move, OutgoingState, move, public_id_of
 from subscriptions.owner import tell_owner
 from subscriptions.signals import mail_event_stored, mails_settled
 from subscriptions.signup import unsubscribe
+from subscriptions.sql import one_of
 from subscriptions.suppression import suppress
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from subprocess import Popen
 
 from tests.benchmarks.pages import collect_static
-from tests.chaos.books import Comparison, compare
+from tests.chaos.books import compare
 from tests.chaos.conductor import Result
 from tests.chaos.ground import Ground, ground, main, run_inside, show
 from tests.chaos.journal import OPEN
@@ -163,8 +163,7 @@ def _conduct(play: Play, *, digests: int) -> None:
     until = time.monotonic() + SECONDS_AT_MOST + SECONDS_A_DIGEST * digests
     while time.monotonic() < until:
         scene.do_what_is_due()
-        counts = scene.journal.count_rows()
-        settled = counts.total() - sum(counts[state] for state in OPEN)
+        counts, settled = scene.settled()
         show(f"{NAME}: {settled} of {digests} settled, {', '.join(play.happened) or 'all well'}")
         if counts.total() == digests == settled and scene.is_quiet:
             play.complaints += [f"there was no time left for: {act.__name__}" for _, act in waiting]
@@ -191,12 +190,8 @@ def _result(play: Play, *, readers: list[str], seconds: float) -> Result:
     scene = play.scene
     arrivals = scene.sink.arrivals()
     books = compare(due=readers, rows=scene.journal.rows(), arrivals=arrivals.only(set(readers)))
-    if books.lost or books.duplicates or not books.balanced:
-        play.complaints += ["a promise is broken", *books.oddities]
-    if books.unknown > scene.connections * scene.kills + scene.left_behind:
-        play.complaints.append(f"{books.unknown} are unknown, more than the hosts that went explain")
     _hold_to_promises(play, arrived=arrivals.arrived)
-    return _as_result(play, books=books, seconds=seconds)
+    return scene.result(NAME, books=books, seconds=seconds, complaints=play.complaints)
 
 
 def _hold_to_promises(play: Play, *, arrived: Counter[str]) -> None:
@@ -213,18 +208,6 @@ def _hold_to_promises(play: Play, *, arrived: Counter[str]) -> None:
     statuses = Counter(answer.status for answer in play.visitor.answers)
     if statuses.keys() - {0, 200, 302, 503}:
         play.complaints.append(f"the site answered {dict(statuses)}")
-
-
-def _as_result(play: Play, *, books: Comparison, seconds: float) -> Result:
-    return Result(
-        name=NAME,
-        books=books,
-        kills=play.scene.kills,
-        ambiguous=play.scene.left_behind,
-        connections=play.scene.connections,
-        seconds=seconds,
-        complaints=tuple(play.complaints),
-    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +22,11 @@ from pathlib import Path
 from subprocess import Popen
 
 from config.valkey import find_valkey, is_valkey_up, socket_folder, valkey_command
+from tests.chaos.books import Comparison
 from tests.chaos.conductor import Result, prepare_crowd
 from tests.chaos.faults import Faults
 from tests.chaos.fleet import Fleet
-from tests.chaos.journal import Journal
+from tests.chaos.journal import OPEN, Journal
 from tests.chaos.network import Host, centre, check_network, hosts
 from tests.chaos.processes import REPOSITORY, Processes, members_of, ports_of, wait_for
 from tests.chaos.sink_process import SinkProcess
@@ -137,6 +139,27 @@ class Ground:
     def is_quiet(self) -> bool:
         """Nothing is broken that is still to be mended."""
         return not self._later
+
+    def settled(self) -> tuple[Counter[str], int]:
+        """How many digests are in each state, and how many of them are settled."""
+        counts = self.journal.count_rows()
+        return counts, counts.total() - sum(counts[state] for state in OPEN)
+
+    def result(self, name: str, *, books: Comparison, seconds: float, complaints: list[str]) -> Result:
+        """What came of it, with what the books say against it."""
+        if books.lost or books.duplicates or not books.balanced:
+            complaints = [*complaints, "a promise is broken", *books.oddities]
+        if books.unknown > self.connections * self.kills + self.left_behind:
+            complaints = [*complaints, f"{books.unknown} are unknown, more than the hosts that went explain"]
+        return Result(
+            name=name,
+            books=books,
+            kills=self.kills,
+            ambiguous=self.left_behind,
+            connections=self.connections,
+            seconds=seconds,
+            complaints=tuple(complaints),
+        )
 
     def _catch(self, number: int) -> bool:
         """Hold a hand-off of this host at the moment its mail was taken and not yet answered. False: none came by."""

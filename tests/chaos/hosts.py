@@ -8,7 +8,6 @@ from collections.abc import Callable
 from tests.chaos.books import compare
 from tests.chaos.conductor import Result
 from tests.chaos.ground import Ground, ground, main, run_inside, show
-from tests.chaos.journal import OPEN
 
 NAME = "four hosts, SMTP, PostgreSQL"
 SHARE = 0.06
@@ -36,7 +35,9 @@ def _run(digests: int) -> Result:
         scene.start_beat()
         started = time.monotonic()
         complaints = _conduct(scene, digests=digests)
-        return _result(scene, seconds=time.monotonic() - started, complaints=complaints)
+        seconds = time.monotonic() - started
+        books = compare(due=scene.journal.readers(), rows=scene.journal.rows(), arrivals=scene.sink.arrivals())
+        return scene.result(NAME, books=books, seconds=seconds, complaints=complaints)
 
 
 def _conduct(scene: Ground, *, digests: int) -> list[str]:
@@ -44,8 +45,7 @@ def _conduct(scene: Ground, *, digests: int) -> list[str]:
     until = time.monotonic() + SECONDS_AT_MOST + SECONDS_A_DIGEST * digests
     while time.monotonic() < until:
         scene.do_what_is_due()
-        counts = scene.journal.count_rows()
-        settled = counts.total() - sum(counts[state] for state in OPEN)
+        counts, settled = scene.settled()
         show(f"{NAME}: {settled} of {digests} settled, {', '.join(sorted(happened)) or 'all well'}")
         if counts.total() == digests == settled and scene.is_quiet:
             return [f"it never came to: {name}" for name in PLAN.keys() - happened]
@@ -57,23 +57,6 @@ def _conduct(scene: Ground, *, digests: int) -> list[str]:
                 break
         time.sleep(0.2)
     return [f"not finished in time: {dict(counts)}"]
-
-
-def _result(scene: Ground, *, seconds: float, complaints: list[str]) -> Result:
-    books = compare(due=scene.journal.readers(), rows=scene.journal.rows(), arrivals=scene.sink.arrivals())
-    if books.lost or books.duplicates or not books.balanced:
-        complaints += ["a promise is broken", *books.oddities]
-    if books.unknown > scene.connections * scene.kills + scene.left_behind:
-        complaints.append(f"{books.unknown} are unknown, more than the hosts that went explain")
-    return Result(
-        name=NAME,
-        books=books,
-        kills=scene.kills,
-        ambiguous=scene.left_behind,
-        connections=scene.connections,
-        seconds=seconds,
-        complaints=tuple(complaints),
-    )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from django.db.models import Q
 
 from mailer.handoff import Outcome
 from subscriptions import journal
-from subscriptions.journal import Claimed, Column, Permission
+from subscriptions.journal import Claimed, Permission
 from subscriptions.outgoing import LEASE, Outgoing, OutgoingState
+from subscriptions.sql import Column
 
 Mail = TypeVar("Mail", bound=Outgoing)
 

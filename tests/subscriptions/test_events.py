@@ -2,6 +2,8 @@
 
 import datetime as dt
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -66,6 +68,15 @@ def tell(mail: Delivery | Notice | None, event_type: str = EventType.DELIVERED, 
     before = MailEvent.objects.count()
     store_event(event_for(mail, event_type, **values), provider="Postmark")
     return MailEvent.objects.count() > before
+
+
+@contextmanager
+def listening(signal: Signal, receiver: Callable[..., Any]) -> Iterator[None]:
+    signal.connect(receiver)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver)
 
 
 def apply() -> int:
@@ -185,11 +196,8 @@ def test_one_bad_event_does_not_stop_the_others(delivery: Delivery):
 
     tell(None, metadata={"outgoing_id": "bad"})
     tell(delivery)
-    mail_event_stored.connect(break_at_first)
-    try:
+    with listening(mail_event_stored, break_at_first):
         assert apply() == 2
-    finally:
-        mail_event_stored.disconnect(break_at_first)
     assert state_of(delivery) == OutgoingState.DELIVERED
     assert MailEvent.objects.get(outgoing_id="bad").error == "RuntimeError: cannot be read"
 
@@ -220,12 +228,8 @@ def test_an_event_at_which_the_workers_time_is_up_is_applied_the_next_time(
         raise SoftTimeLimitExceeded
 
     tell(delivery, event_type)
-    signal.connect(too_slow)
-    try:
-        with pytest.raises(SoftTimeLimitExceeded):
-            apply()
-    finally:
-        signal.disconnect(too_slow)
+    with listening(signal, too_slow), pytest.raises(SoftTimeLimitExceeded):
+        apply()
     assert apply() == 1
     assert state_of(delivery) == event_type
 
@@ -235,11 +239,8 @@ def test_what_cannot_be_noted_together_is_noted_one_by_one(delivery: Delivery):
         raise ValueError("one of them is poison")
 
     tell(delivery)
-    mails_settled.connect(fail)
-    try:
+    with listening(mails_settled, fail):
         assert apply() == 1
-    finally:
-        mails_settled.disconnect(fail)
     assert state_of(delivery) == OutgoingState.DELIVERED
 
 
